@@ -1,0 +1,432 @@
+"""The results store: what a notebook hands to the thesis, with where it came from.
+
+A notebook opens one `Results`, gives it numbers, tables and figures, and saves once at its end::
+
+    results = Results("02_survey", parameters={"confidence": confidence})
+    results.number("survey.q6.agree_share", share, source="@dusengimana2023, §5.2.2", rows=q6)
+    results.table("tbl-survey-q6", frame, source="@dusengimana2023", rows=q6)
+    results.save()
+
+Numbers have dotted keys and appear in the prose as ``{{< var survey.q6.agree_share >}}`` (also
+``…_ci``, ``…_full`` and ``…_n`` where there is an interval or an n). Tables and figures are keyed
+by the ``#| label:`` of the cell that shows them, ``tbl-…`` and ``fig-…``, and appear through
+``{{< embed … >}}``. Each entry says its origin: published, measured, simulated, reconstructed or demo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from analysis.base import provenance
+from analysis.base.errors import Problem, ResultsError
+from analysis.base.estimates import Estimate, format_value
+from analysis.base.paths import BUILD, NOTEBOOKS, relative, write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Origin = Literal["published", "measured", "simulated", "reconstructed", "demo"]
+ORIGINS: tuple[str, ...] = get_args(Origin)
+LABELLED_ORIGINS = ("reconstructed", "demo")
+"""Origins that the text must name where it uses such a number, so that nobody takes it for a finding."""
+
+_NUMBER_KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
+_VARIANTS = ("_ci", "_full", "_n")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored result.
+
+    Attributes
+    ----------
+    key : str
+        Dotted key of a number, or cell label of a table or figure.
+    kind : {"number", "table", "figure"}
+    origin : Origin
+    source : str
+        Citation with locator, or the rule by which it was made.
+    meaning : str
+        One line: what the number says (numbers) or what is shown.
+    value, text, unit, low, high, confidence, n, method, function
+        As in `Estimate`; ``text`` is what is printed. Empty for tables and figures.
+    interval_text : str
+        The interval as printed, or empty.
+    rows : dict of str to list of int
+        File → file lines of the data rows behind it.
+    file : str
+        Stored table (CSV) or figure (SVG), relative to the results folder.
+    """
+
+    key: str
+    kind: str
+    origin: str
+    source: str
+    meaning: str = ""
+    value: float | str | None = None
+    text: str = ""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    n: int | None = None
+    method: str = ""
+    function: str = ""
+    interval_text: str = ""
+    rows: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    file: str = ""
+    notebook: str = ""
+
+    def variants(self) -> dict[str, str]:
+        """Key → printed text for every form in which the prose may use this number."""
+        forms = {self.key: self.text}
+        if self.interval_text:
+            forms[f"{self.key}_ci"] = self.interval_text
+            forms[f"{self.key}_full"] = f"{self.text} ({100 * (self.confidence or 0):g}% CI {self.interval_text})"
+        if self.n is not None:
+            forms[f"{self.key}_n"] = f"{self.n:,}"
+        return forms
+
+
+class Results:
+    """What one notebook run produces; written by `save`, all or nothing.
+
+    Parameters
+    ----------
+    notebook : str
+        Stem of the notebook, for example ``"02_survey"``.
+    parameters : mapping
+        The values of its parameters cell.
+    folder : Path, optional
+        Where results lie; ``report/build/results/<notebook>`` unless told otherwise.
+    """
+
+    def __init__(self, notebook: str, parameters: Mapping[str, Any], folder: Path | None = None) -> None:
+        self.notebook = notebook
+        self.parameters = dict(parameters)
+        self.folder = folder or BUILD / "results" / notebook
+        self._entries: dict[str, Entry] = {}
+        self._files: dict[str, bytes] = {}
+
+    def number(
+        self,
+        key: str,
+        value: Estimate | float | int | str,
+        *,
+        source: str,
+        meaning: str,
+        origin: Origin = "published",
+        rows: pd.DataFrame | Sequence[pd.DataFrame] = (),
+        unit: str = "",
+        digits: int = 1,
+        text: str = "",
+    ) -> str:
+        """Store one number (or short fact) and return it as printed.
+
+        Parameters
+        ----------
+        key : str
+            Dotted key, for example ``"survey.q6.agree_share"``.
+        value : Estimate, int, float or str
+            Anything inferred comes as an `Estimate`; bare values are counts and facts.
+        source : str
+            Citation with locator, or the rule by which it was made.
+        meaning : str
+            What it says, one line, for the appendix that lists every number.
+        rows : DataFrame or sequence of DataFrame
+            Rows of loaded tables behind it; their file and lines are recorded.
+        digits : int
+            Decimals printed.
+        text : str
+            Printed form, where the usual one does not fit (dates, for instance).
+
+        Raises
+        ------
+        ResultsError
+            Malformed or repeated key, unknown origin, missing source or meaning.
+        """
+        if not _NUMBER_KEY.fullmatch(key) or key.endswith(_VARIANTS):
+            raise ResultsError(
+                f"'{key}' is not a number key.",
+                [Problem("", f"expected dotted lower-case words, not ending in {', '.join(_VARIANTS)}", "for example survey.q6.agree_share")],
+            )
+        estimate = value if isinstance(value, Estimate) else None
+        if isinstance(value, Estimate):
+            text = text or value.text(digits)
+        elif not isinstance(value, str):
+            value = value.item() if hasattr(value, "item") else value
+            text = text or format_value(value, unit, digits)
+        self._add(
+            Entry(
+                key=key,
+                kind="number",
+                origin=origin,
+                source=source,
+                meaning=meaning,
+                value=_significant(estimate.value if estimate else value),
+                text=text or str(value),
+                unit=estimate.unit if estimate else unit,
+                low=_significant(estimate.low) if estimate else None,
+                high=_significant(estimate.high) if estimate else None,
+                confidence=estimate.confidence if estimate else None,
+                n=estimate.n if estimate else None,
+                method=estimate.method if estimate else "",
+                function=estimate.function if estimate else "",
+                interval_text=estimate.interval_text(digits) if estimate else "",
+                rows=_row_lines(rows),
+            )
+        )
+        return self._entries[key].text
+
+    def table(
+        self,
+        key: str,
+        frame: pd.DataFrame,
+        *,
+        source: str,
+        meaning: str = "",
+        origin: Origin = "published",
+        rows: pd.DataFrame | Sequence[pd.DataFrame] = (),
+        widths: Sequence[int] = (),
+        align: str = "",
+    ) -> Any:
+        """Store a table and return it for display as the cell's last expression.
+
+        Parameters
+        ----------
+        key : str
+            The cell's ``#| label:``, ``tbl-…``.
+        frame : DataFrame
+            Columns headed and cells formatted as printed; the index is not shown.
+        widths : sequence of int
+            Relative column widths; given, the table takes the full text width and cells wrap.
+        align : str
+            One letter a column, ``l``, ``c`` or ``r``; numbers right, text left by default.
+        """
+        self._check_label(key, "tbl")
+        self._files[f"{key}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
+        self._add(Entry(key, "table", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.csv"))
+        from IPython.display import Markdown
+
+        return Markdown(markdown_table(frame, widths, align))
+
+    def figure(
+        self,
+        key: str,
+        figure: Figure,
+        *,
+        source: str,
+        meaning: str = "",
+        origin: Origin = "published",
+        rows: pd.DataFrame | Sequence[pd.DataFrame] = (),
+    ) -> Any:
+        """Store a figure as SVG and return it for display as the cell's last expression.
+
+        ``key`` is the cell's ``#| label:``, ``fig-…``. The matplotlib figure is closed.
+        """
+        self._check_label(key, "fig")
+        import matplotlib.pyplot as plt
+        from IPython.display import SVG
+
+        buffer = io.BytesIO()
+        with plt.rc_context({"svg.hashsalt": key}):
+            figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight", pad_inches=0.03)
+        plt.close(figure)
+        self._files[f"{key}.svg"] = buffer.getvalue()
+        self._add(Entry(key, "figure", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.svg"))
+        return SVG(buffer.getvalue().decode())
+
+    def save(self) -> str:
+        """Write everything to the results folder; ``results.json`` last. Returns one line to print.
+
+        Raises
+        ------
+        DiskFullError
+            The device is full; the previous results stay as they were.
+        """
+        for name, content in self._files.items():
+            write_atomic(self.folder / name, content)
+        entries = {key: asdict(entry) | {"notebook": self.notebook} for key, entry in sorted(self._entries.items())}
+        record = {
+            "notebook": self.notebook,
+            "parameters": self.parameters,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": provenance.machine(),
+            "commit": provenance.commit(),
+            "digests": provenance.dependencies(NOTEBOOKS / f"{self.notebook}.ipynb"),
+            "files": {name: _digest(content) for name, content in sorted(self._files.items())},
+            "entries": entries,
+            "entries_digest": _digest(_canonical(entries)),
+        }
+        write_atomic(self.folder / "results.json", json.dumps(record, indent=1, ensure_ascii=False, default=str))
+        kept = {*self._files, "results.json"}
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name not in kept:
+                path.unlink()
+        counts = [sum(entry.kind == kind for entry in self._entries.values()) for kind in ("number", "table", "figure")]
+        return "saved {} numbers, {} tables, {} figures".format(*counts)
+
+    def _check_label(self, key: str, prefix: str) -> None:
+        if not _LABEL.fullmatch(key) or not key.startswith(f"{prefix}-"):
+            raise ResultsError(
+                f"'{key}' is not a label for this.", [Problem("", f"expected {prefix}-… in lower case", "use the cell's '#| label:'")]
+            )
+
+    def _add(self, entry: Entry) -> None:
+        problems = []
+        if entry.origin not in ORIGINS:
+            problems.append(Problem(entry.key, f"origin '{entry.origin}' is unknown", f"one of: {', '.join(ORIGINS)}"))
+        if not entry.source.strip():
+            problems.append(Problem(entry.key, "no source", "say where it comes from (citation and place, or the rule)"))
+        if entry.kind == "number" and not entry.meaning.strip():
+            problems.append(Problem(entry.key, "no meaning", "say in one line what the number says"))
+        for other in self._entries:
+            if other == entry.key or other.startswith(f"{entry.key}.") or entry.key.startswith(f"{other}."):
+                problems.append(Problem(entry.key, f"collides with the key '{other}'", "give one of them another name"))
+        if problems:
+            raise ResultsError(f"Results of {self.notebook} cannot take '{entry.key}'.", problems)
+        self._entries[entry.key] = entry
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All saved results, checked: entries by key, and the run record of each notebook."""
+
+    entries: Mapping[str, Entry]
+    runs: Mapping[str, Mapping[str, Any]]
+
+    def variables(self) -> dict[str, str]:
+        """Every key that the prose may use, with what it prints."""
+        return {
+            form: text
+            for entry in self.entries.values()
+            if entry.kind == "number"
+            for form, text in entry.variants().items()
+        }
+
+    def base_key(self, form: str) -> str:
+        """The entry key behind a form: ``a.b_ci`` → ``a.b``."""
+        if form in self.entries:
+            return form
+        return next((form.removesuffix(v) for v in _VARIANTS if form.endswith(v) and form.removesuffix(v) in self.entries), form)
+
+
+def load_results(folder: Path = BUILD / "results", notebooks: Path = NOTEBOOKS) -> Store:
+    """Read the results of every notebook and check that they are whole and fresh.
+
+    A results file that was edited or is damaged is set aside (``results.json.rejected``), so that
+    the next ``make report`` runs its notebook again.
+
+    Raises
+    ------
+    ResultsError
+        Missing, damaged, edited or stale results, or a key stored by two notebooks; all listed.
+    """
+    entries: dict[str, Entry] = {}
+    runs: dict[str, Mapping[str, Any]] = {}
+    problems: list[Problem] = []
+    for notebook in sorted(notebooks.glob("[0-9]*.ipynb")):
+        path = folder / notebook.stem / "results.json"
+        if not path.is_file():
+            problems.append(Problem(relative(path), f"{notebook.name} has no results", "run: make report"))
+            continue
+        record, fault = _read_record(path)
+        if fault:
+            path.replace(path.with_name("results.json.rejected"))
+            problems.append(Problem(relative(path), f"{fault}; the file was set aside", "run: make report (the notebook runs again)"))
+            continue
+        problems += _stale(record, notebook, path)
+        runs[notebook.stem] = {k: v for k, v in record.items() if k != "entries"}
+        for key, values in record["entries"].items():
+            if key in entries:
+                problems.append(
+                    Problem(key, f"stored by {entries[key].notebook} and by {notebook.stem}", "keep it in one notebook")
+                )
+            entries[key] = Entry(**values)
+    if problems:
+        raise ResultsError("The results store is not fit to print from.", problems)
+    return Store(entries, runs)
+
+
+def _read_record(path: Path) -> tuple[dict[str, Any], str]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if _digest(_canonical(record["entries"])) != record["entries_digest"]:
+            return {}, "its entries are not those that the notebook stored (edited by hand?)"
+        for name, digest in record["files"].items():
+            file = path.with_name(name)
+            if not file.is_file() or _digest(file.read_bytes()) != digest:
+                return {}, f"{name} is missing or not what the notebook stored"
+        return record, ""
+    except (ValueError, KeyError, TypeError) as error:
+        return {}, f"damaged ({error})"
+
+
+def _stale(record: Mapping[str, Any], notebook: Path, path: Path) -> list[Problem]:
+    now = provenance.dependencies(notebook)
+    then = record["digests"]
+    changed = sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+    if not changed:
+        return []
+    return [Problem(relative(path), f"stale: changed since the notebook ran: {', '.join(changed)}", "run: make report")]
+
+
+def markdown_table(frame: pd.DataFrame, widths: Sequence[int] = (), align: str = "") -> str:
+    """A pandoc pipe table; missing cells are empty, pipes escaped, line breaks folded.
+
+    >>> import pandas as pd
+    >>> print(markdown_table(pd.DataFrame({"Answer": ["Agree"], "n": [47]})))
+    | Answer | n |
+    |:---|---:|
+    | Agree | 47 |
+    """
+    import pandas as pd
+
+    def cell(value: Any) -> str:
+        return "" if pd.isna(value) else re.sub(r"\s+", " ", str(value)).replace("|", r"\|")
+
+    letters = align or "".join("r" if pd.api.types.is_numeric_dtype(dtype) else "l" for dtype in frame.dtypes)
+    # Dashes set relative widths; pandoc uses them as soon as one line is longer than its column limit.
+    dashes = [max(3, width) for width in widths] or [3] * len(frame.columns)
+    marks = {"l": ":{}", "r": "{}:", "c": ":{}:"}
+    rule = "|".join(marks[letter].format("-" * dash) for letter, dash in zip(letters, dashes, strict=True))
+    rows = ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.itertuples(index=False)]
+    header = "| " + " | ".join(cell(name) for name in frame.columns) + " |"
+    return "\n".join([header, f"|{rule}|", *rows])
+
+
+def _row_lines(rows: pd.DataFrame | Sequence[pd.DataFrame]) -> dict[str, list[int]]:
+    frames = [rows] if hasattr(rows, "attrs") else list(rows)
+    lines: dict[str, set[int]] = {}
+    for frame in frames:
+        source = frame.attrs.get("source")
+        if source is None or frame.index.name != "line":
+            raise ResultsError(
+                "The rows given do not say where they come from.",
+                [Problem("rows=", "no source file or line index", "pass rows of a table read by load_table, not a summary of it")],
+            )
+        lines.setdefault(source, set()).update(int(line) for line in frame.index)
+    return {source: sorted(found) for source, found in sorted(lines.items())}
+
+
+def _significant(value: float | int | str | None) -> float | int | str | None:
+    """Ten significant digits, so that the same inputs give the same bytes on every machine."""
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str).encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,175 @@
+"""Load a table and check it against its schema; report every violation at once, by file line.
+
+The index of a loaded table is the line number in its file (the header is line 1) and
+``frame.attrs["source"]`` its path, so that any selection of rows still says where it came from.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+import pandera.errors
+import pandera.pandas as pa
+
+from analysis.base.errors import InputError, Problem
+from analysis.base.paths import DATA, relative
+from analysis.base.schemas import TABLES, TableSpec
+
+
+def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
+    """Load ``data/<file>`` and check it against its `TableSpec`.
+
+    Parameters
+    ----------
+    file : str
+        Path under ``folder``, for example ``"survey/published_counts.csv"``.
+    folder : Path
+        Where the tables lie; the project's ``data/`` unless told otherwise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as in the schema, index ``line`` (line in the file), ``attrs["source"]`` the path.
+
+    Raises
+    ------
+    InputError
+        Unknown table, missing file, unreadable text, wrong header, or any value that breaks the
+        schema, the key or a reference. All violations are listed.
+    """
+    if file not in TABLES:
+        raise InputError(
+            f"No table is known as '{file}'.",
+            [Problem("", f"known tables: {', '.join(sorted(TABLES)) or 'none'}", "declare it in analysis/base/schemas.py")],
+        )
+    spec = TABLES[file]
+    path = folder / file
+    frame = _read_csv(path, list(spec.columns))
+    frame = check_table(frame, spec, relative(path))
+    for name, (other_file, other_column) in spec.references.items():
+        known = set(load_table(other_file, folder)[other_column])
+        orphans = frame[frame[name].notna() & ~frame[name].isin(known)]
+        if len(orphans):
+            raise InputError(
+                f"{relative(path)} refers to rows that do not exist.",
+                [
+                    Problem(
+                        f"{relative(path)}:{line}, column '{name}'",
+                        f"'{value}' is not in column '{other_column}' of {other_file}",
+                        "correct the value, or add the row there",
+                    )
+                    for line, value in orphans[name].items()
+                ],
+            )
+    return frame
+
+
+def check_table(frame: pd.DataFrame, spec: TableSpec, source: str) -> pd.DataFrame:
+    """Validate ``frame`` against ``spec`` and return it with the schema's dtypes.
+
+    Raises
+    ------
+    InputError
+        Lists every violation with line, column, expected and got.
+    """
+    try:
+        checked = spec.schema.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        raise InputError(
+            f"{source} does not hold what its schema says.", _violations(error.failure_cases, spec, source)
+        ) from None
+    checked.attrs["source"] = source
+    return checked
+
+
+def _read_csv(path: Path, expected: list[str]) -> pd.DataFrame:
+    """All cells as text with their line numbers; header and row lengths are checked here."""
+    name = relative(path)
+    if not path.is_file():
+        raise InputError(f"{name} does not exist.", [Problem("", "the table is missing", f"restore it: git checkout -- {name}")])
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{name} is not UTF-8 text.",
+            [Problem(f"{name}:{line}", f"byte {error.object[error.start]:#04x} is not UTF-8", "save the file as 'CSV UTF-8'")],
+        ) from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, lines, problems = [], [], []
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        missing, extra = [c for c in expected if c not in header], [c for c in header if c not in expected]
+        if missing or extra or len(set(header)) != len(header):
+            raise InputError(
+                f"{name} has the wrong columns.",
+                [
+                    Problem(
+                        f"{name}:1",
+                        f"expected {expected}, got {header}"
+                        + (f"; missing {missing}" if missing else "")
+                        + (f"; unknown {extra}" if extra else ""),
+                        "rename the columns (is the separator a comma?)",
+                    )
+                ],
+            )
+        start = reader.line_num + 1
+        for row in reader:
+            line, start = start, reader.line_num + 1
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(header):
+                problems.append(
+                    Problem(f"{name}:{line}", f"{len(row)} cells, expected {len(header)}", "quote cells that contain a comma")
+                )
+            else:
+                rows.append([cell.strip() or None for cell in row])
+                lines.append(line)
+    except csv.Error as error:
+        problems.append(Problem(f"{name}:{reader.line_num}", f"not valid CSV: {error}", "check the quotation marks"))
+    if problems:
+        raise InputError(f"{name} cannot be read.", problems)
+    index = pd.Index(lines, name="line", dtype="int64")
+    return pd.DataFrame(rows, columns=header, index=index, dtype="string")[expected]
+
+
+def _violations(cases: pd.DataFrame, spec: TableSpec, source: str) -> list[Problem]:
+    """pandera's failure cases in the words of the file: line, column, expected, got."""
+    problems = []
+    for case in cases.drop_duplicates(["column", "check", "index", "failure_case"]).itertuples():
+        if case.check == "multiple_fields_uniqueness" or "unique" in str(case.check):
+            continue
+        line = f":{int(case.index)}" if pd.notna(case.index) else ""
+        expected = str(case.check)
+        if expected == "not_nullable":
+            expected = "a value (the cell is empty)"
+        elif expected.startswith(("coerce_dtype", "dtype")):
+            expected = f"a value of type {_column_of(spec, case.column).dtype}"
+        got = "" if expected.startswith("a value (") else f", got '{case.failure_case}'"
+        problems.append(
+            Problem(f"{source}{line}, column '{case.column}'", f"expected {expected}{got}", "correct this cell")
+        )
+    problems += _duplicate_keys(cases, spec, source)
+    return problems
+
+
+def _column_of(spec: TableSpec, name: str) -> pa.Column:
+    return spec.columns[name]
+
+
+def _duplicate_keys(cases: pd.DataFrame, spec: TableSpec, source: str) -> list[Problem]:
+    """One problem per file line whose key is taken more than once."""
+    unique = cases[cases["check"].astype(str).str.contains("unique")]
+    lines = sorted({int(line) for line in unique["index"].dropna()})
+    if not lines:
+        return []
+    return [
+        Problem(
+            f"{source}, lines {', '.join(map(str, lines))}",
+            f"the key ({', '.join(spec.key)}) must be unique",
+            "remove or renumber the repeated rows",
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The systematic and grey literature review."""

@@ -1,0 +1,1 @@
+"""The MLOps framework of activities and the maturity model."""

@@ -1,0 +1,1 @@
+"""From executed notebooks and chapters to the thesis as PDF and HTML."""

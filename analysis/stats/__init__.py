@@ -1,0 +1,1 @@
+"""Estimates with intervals, from arrays and counts; no files, no domain words."""

@@ -1,0 +1,1 @@
+"""Questionnaire answers, published or collected, and the audit of published figures."""
