@@ -158,7 +158,13 @@ class Results:
         if not _NUMBER_KEY.fullmatch(key) or key.endswith(_VARIANTS):
             raise ResultsError(
                 f"'{key}' is not a number key.",
-                [Problem("", f"expected dotted lower-case words, not ending in {', '.join(_VARIANTS)}", "for example survey.q6.agree_share")],
+                [
+                    Problem(
+                        "",
+                        f"expected dotted lower-case words, not ending in {', '.join(_VARIANTS)}",
+                        "for example survey.q6.agree_share",
+                    )
+                ],
             )
         estimate = value if isinstance(value, Estimate) else None
         if isinstance(value, Estimate):
@@ -279,7 +285,8 @@ class Results:
     def _check_label(self, key: str, prefix: str) -> None:
         if not _LABEL.fullmatch(key) or not key.startswith(f"{prefix}-"):
             raise ResultsError(
-                f"'{key}' is not a label for this.", [Problem("", f"expected {prefix}-… in lower case", "use the cell's '#| label:'")]
+                f"'{key}' is not a label for this.",
+                [Problem("", f"expected {prefix}-… in lower case", "use the cell's '#| label:'")],
             )
 
     def _add(self, entry: Entry) -> None:
@@ -287,7 +294,9 @@ class Results:
         if entry.origin not in ORIGINS:
             problems.append(Problem(entry.key, f"origin '{entry.origin}' is unknown", f"one of: {', '.join(ORIGINS)}"))
         if not entry.source.strip():
-            problems.append(Problem(entry.key, "no source", "say where it comes from (citation and place, or the rule)"))
+            problems.append(
+                Problem(entry.key, "no source", "say where it comes from (citation and place, or the rule)")
+            )
         if entry.kind == "number" and not entry.meaning.strip():
             problems.append(Problem(entry.key, "no meaning", "say in one line what the number says"))
         for other in self._entries:
@@ -318,7 +327,9 @@ class Store:
         """The entry key behind a form: ``a.b_ci`` → ``a.b``."""
         if form in self.entries:
             return form
-        return next((form.removesuffix(v) for v in _VARIANTS if form.endswith(v) and form.removesuffix(v) in self.entries), form)
+        return next(
+            (form.removesuffix(v) for v in _VARIANTS if form.endswith(v) and form.removesuffix(v) in self.entries), form
+        )
 
 
 def load_results(folder: Path = BUILD / "results", notebooks: Path = NOTEBOOKS) -> Store:
@@ -343,7 +354,11 @@ def load_results(folder: Path = BUILD / "results", notebooks: Path = NOTEBOOKS) 
         record, fault = _read_record(path)
         if fault:
             path.replace(path.with_name("results.json.rejected"))
-            problems.append(Problem(relative(path), f"{fault}; the file was set aside", "run: make report (the notebook runs again)"))
+            problems.append(
+                Problem(
+                    relative(path), f"{fault}; the file was set aside", "run: make report (the notebook runs again)"
+                )
+            )
             continue
         problems += _stale(record, notebook, path)
         runs[notebook.stem] = {k: v for k, v in record.items() if k != "entries"}
@@ -413,7 +428,13 @@ def _row_lines(rows: pd.DataFrame | Sequence[pd.DataFrame]) -> dict[str, list[in
         if source is None or frame.index.name != "line":
             raise ResultsError(
                 "The rows given do not say where they come from.",
-                [Problem("rows=", "no source file or line index", "pass rows of a table read by load_table, not a summary of it")],
+                [
+                    Problem(
+                        "rows=",
+                        "no source file or line index",
+                        "pass rows of a table read by load_table, not a summary of it",
+                    )
+                ],
             )
         lines.setdefault(source, set()).update(int(line) for line in frame.index)
     return {source: sorted(found) for source, found in sorted(lines.items())}

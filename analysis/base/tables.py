@@ -43,7 +43,11 @@ def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
     if file not in TABLES:
         raise InputError(
             f"No table is known as '{file}'.",
-            [Problem("", f"known tables: {', '.join(sorted(TABLES)) or 'none'}", "declare it in analysis/base/schemas.py")],
+            [
+                Problem(
+                    "", f"known tables: {', '.join(sorted(TABLES)) or 'none'}", "declare it in analysis/base/schemas.py"
+                )
+            ],
         )
     spec = TABLES[file]
     path = folder / file
@@ -89,14 +93,22 @@ def _read_csv(path: Path, expected: list[str]) -> pd.DataFrame:
     """All cells as text with their line numbers; header and row lengths are checked here."""
     name = relative(path)
     if not path.is_file():
-        raise InputError(f"{name} does not exist.", [Problem("", "the table is missing", f"restore it: git checkout -- {name}")])
+        raise InputError(
+            f"{name} does not exist.", [Problem("", "the table is missing", f"restore it: git checkout -- {name}")]
+        )
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise InputError(
             f"{name} is not UTF-8 text.",
-            [Problem(f"{name}:{line}", f"byte {error.object[error.start]:#04x} is not UTF-8", "save the file as 'CSV UTF-8'")],
+            [
+                Problem(
+                    f"{name}:{line}",
+                    f"byte {error.object[error.start]:#04x} is not UTF-8",
+                    "save the file as 'CSV UTF-8'",
+                )
+            ],
         ) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, lines, problems = [], [], []
@@ -123,7 +135,11 @@ def _read_csv(path: Path, expected: list[str]) -> pd.DataFrame:
                 continue
             if len(row) != len(header):
                 problems.append(
-                    Problem(f"{name}:{line}", f"{len(row)} cells, expected {len(header)}", "quote cells that contain a comma")
+                    Problem(
+                        f"{name}:{line}",
+                        f"{len(row)} cells, expected {len(header)}",
+                        "quote cells that contain a comma",
+                    )
                 )
             else:
                 rows.append([cell.strip() or None for cell in row])

@@ -1,0 +1,97 @@
+"""The commands behind the Makefile: ``python -m analysis <command>``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from analysis.base.errors import WorkbenchError
+from analysis.base.paths import BUILD, NOTEBOOKS, PROFILES
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a `WorkbenchError` is printed without a traceback and returns 1."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except WorkbenchError as error:
+        print(f"\nerror: {error}\n", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; give the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    deps = commands.add_parser("deps", help="write what each notebook depends on, for make")
+    deps.add_argument("target", type=Path)
+    deps.set_defaults(command=_deps)
+
+    run = commands.add_parser("run", help="run one notebook")
+    run.add_argument("notebook", help="its name, for example 02_survey")
+    run.add_argument("--profile", default="quick", help="parameter set in notebooks/profiles (quick)")
+    run.set_defaults(command=_run)
+
+    dictionary = commands.add_parser("dictionary", help="write the data dictionary from the schemas")
+    dictionary.set_defaults(command=_dictionary)
+
+    render = commands.add_parser("render", help="check every claim and render the thesis")
+    render.add_argument("--engine", default="auto", help="auto, quarto or offline (auto)")
+    render.set_defaults(command=_render)
+
+    check = commands.add_parser("check", help="check every claim without rendering")
+    check.set_defaults(command=_check)
+
+    trace = commands.add_parser("trace", help="from a printed number back to its data rows")
+    trace.add_argument("key", help="a number's key, or the label of a table or figure")
+    trace.set_defaults(command=_trace)
+    return parser
+
+
+# Each command imports what it needs: rendering must not wait for the statistics libraries.
+
+
+def _deps(options: argparse.Namespace) -> None:
+    from analysis.base.provenance import write_makefile_rules
+
+    write_makefile_rules(options.target)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from analysis.reporting.execute import run_notebook
+
+    run_notebook(NOTEBOOKS / f"{options.notebook}.ipynb", PROFILES / f"{options.profile}.yaml", BUILD)
+
+
+def _dictionary(options: argparse.Namespace) -> None:
+    from analysis.reporting.appendix import write_dictionary
+
+    write_dictionary()
+
+
+def _render(options: argparse.Namespace) -> None:
+    from analysis.reporting.render import render
+
+    render(options.engine)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from analysis.reporting.render import prepare_report
+
+    _, store = prepare_report()
+    print(f"{len(store.entries)} results, all used and checked")
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from analysis.reporting.trace import trace
+
+    print(trace(options.key))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
