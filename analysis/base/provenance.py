@@ -10,13 +10,15 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from analysis.base.paths import BUILD, DATA, NOTEBOOKS, ROOT, relative
+from analysis.base.errors import NotebookError, Problem
+from analysis.base.paths import BUILD, DATA, NOTEBOOKS, ROOT, relative, write_atomic
 
 
 def file_digest(path: Path) -> str:
@@ -27,9 +29,49 @@ def file_digest(path: Path) -> str:
 
 
 def notebook_code(path: Path) -> list[str]:
-    """Source of every code cell of a notebook, in order."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    """Source of every code cell of a notebook, in order.
+
+    Raises
+    ------
+    NotebookError
+        Not a notebook file (an unresolved merge, for example), or a cell that is not plain Python.
+    """
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError) as error:
+        remedy = f"restore it: git checkout -- {relative(path)}"
+        where = f"{relative(path)}:{error.lineno}" if isinstance(error, json.JSONDecodeError) else relative(path)
+        raise NotebookError(f"{relative(path)} is not a notebook.", [Problem(where, str(error), remedy)]) from None
+    for number, source in enumerate(sources, start=1):
+        _parse(source, f"{relative(path)}, code cell {number}")
+    return sources
+
+
+def _parse(source: str, where: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        what = f"line {error.lineno} is not plain Python: {error.msg}"
+        remedy = "correct it (lines starting with % or ! are not allowed)"
+        raise NotebookError(
+            "The dependencies of the notebooks cannot be read.", [Problem(where, what, remedy)]
+        ) from None
+
+
+def report_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks whose results the thesis uses: numbered, and storing results; in order.
+
+    Raises
+    ------
+    NotebookError
+        One of them cannot be read.
+    """
+    return [
+        path
+        for path in sorted(folder.glob("[0-9]*.ipynb"))
+        if any("analysis.base.results.Results" in _imported_names(ast.parse(cell)) for cell in notebook_code(path))
+    ]
 
 
 def notebook_digest(path: Path) -> str:
@@ -51,7 +93,7 @@ def imported_modules(sources: Iterable[str], root: Path = ROOT) -> set[Path]:
 
 @cache
 def _imports_of(path: Path) -> tuple[str, ...]:
-    return tuple(_imported_names(ast.parse(path.read_text(encoding="utf-8"))))
+    return tuple(_imported_names(_parse(path.read_text(encoding="utf-8"), relative(path))))
 
 
 def _imported_names(tree: ast.AST) -> Iterator[str]:
@@ -101,16 +143,32 @@ def dependencies(notebook: Path) -> dict[str, str]:
 
 
 def write_makefile_rules(target: Path) -> None:
-    """Write one ``results.json: dependencies`` line a notebook, for make to include."""
-    lines = []
-    for notebook in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-        result = f"{relative(BUILD)}/results/{notebook.stem}/results.json"
-        lines.append(f"{result}: {' '.join(dependencies(notebook))}")
-        lines += [f"{path}:" for path in dependencies(notebook)]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    from analysis.base.paths import write_atomic
+    """Write ``RESULTS`` and one ``results.json: dependencies`` line a notebook, for make to include.
 
-    write_atomic(target, "\n".join(dict.fromkeys(lines)) + "\n")
+    The file depends on everything it names, and everything has an empty rule: a module that is
+    deleted leads to new rules instead of "no rule to make target".
+
+    Raises
+    ------
+    NotebookError
+        A notebook that cannot be read, or with a name that make cannot hold.
+    """
+    notebooks = report_notebooks()
+    unfit = [path for path in notebooks if not re.fullmatch(r"[\w.-]+", path.name)]
+    if unfit:
+        problems = [
+            Problem(relative(path), "its name has a space or a sign of make's own", "use letters, digits, '_' and '-'")
+            for path in unfit
+        ]
+        raise NotebookError("A notebook has a name that make cannot work with.", problems)
+    # Paths as the Makefile writes them: report/build may be a link to another disk.
+    build = BUILD.relative_to(ROOT).as_posix()
+    rules = {f"{build}/results/{path.stem}/results.json": list(dependencies(path)) for path in notebooks}
+    named = sorted({path for paths in rules.values() for path in paths})
+    lines = [f"RESULTS := {' '.join(rules)}"]
+    lines += [f"{result}: {' '.join(paths)}" for result, paths in rules.items()]
+    lines += [f"{target.as_posix()}: {' '.join(named)}", *(f"{path}:" for path in named)]
+    write_atomic(target, "\n".join(lines) + "\n")
 
 
 def commit() -> str:

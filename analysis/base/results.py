@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from analysis.base import provenance
 from analysis.base.errors import Problem, ResultsError
 from analysis.base.estimates import Estimate, format_value
-from analysis.base.paths import BUILD, NOTEBOOKS, relative, write_atomic
+from analysis.base.markdown import pipe_table
+from analysis.base.paths import BUILD, NOTEBOOKS, write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ LABELLED_ORIGINS = ("reconstructed", "demo")
 
 _NUMBER_KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _LABEL = re.compile(r"(fig|tbl)-[a-z0-9-]+")
-_VARIANTS = ("_ci", "_full", "_n")
+FORMS = ("_ci", "_full", "_n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,13 @@ class Results:
         ResultsError
             Malformed or repeated key, unknown origin, missing source or meaning.
         """
-        if not _NUMBER_KEY.fullmatch(key) or key.endswith(_VARIANTS):
+        if not _NUMBER_KEY.fullmatch(key) or key.endswith(FORMS):
             raise ResultsError(
                 f"'{key}' is not a number key.",
                 [
                     Problem(
                         "",
-                        f"expected dotted lower-case words, not ending in {', '.join(_VARIANTS)}",
+                        f"expected dotted lower-case words, not ending in {', '.join(FORMS)}",
                         "for example survey.q6.agree_share",
                     )
                 ],
@@ -222,9 +223,13 @@ class Results:
         self._check_label(key, "tbl")
         self._files[f"{key}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
         self._add(Entry(key, "table", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.csv"))
+        import pandas as pd
         from IPython.display import Markdown
 
-        return Markdown(markdown_table(frame, widths, align))
+        numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+        cells = [["" if pd.isna(value) else value for value in row] for row in frame.itertuples(index=False)]
+        letters = align or "".join("r" if flag else "l" for flag in numeric)
+        return Markdown(pipe_table(list(frame.columns), cells, widths, letters))
 
     def figure(
         self,
@@ -270,9 +275,9 @@ class Results:
             "machine": provenance.machine(),
             "commit": provenance.commit(),
             "digests": provenance.dependencies(NOTEBOOKS / f"{self.notebook}.ipynb"),
-            "files": {name: _digest(content) for name, content in sorted(self._files.items())},
+            "files": {name: content_digest(content) for name, content in sorted(self._files.items())},
             "entries": entries,
-            "entries_digest": _digest(_canonical(entries)),
+            "entries_digest": content_digest(canonical(entries)),
         }
         write_atomic(self.folder / "results.json", json.dumps(record, indent=1, ensure_ascii=False, default=str))
         kept = {*self._files, "results.json"}
@@ -307,119 +312,6 @@ class Results:
         self._entries[entry.key] = entry
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """All saved results, checked: entries by key, and the run record of each notebook."""
-
-    entries: Mapping[str, Entry]
-    runs: Mapping[str, Mapping[str, Any]]
-
-    def variables(self) -> dict[str, str]:
-        """Every key that the prose may use, with what it prints."""
-        return {
-            form: text
-            for entry in self.entries.values()
-            if entry.kind == "number"
-            for form, text in entry.variants().items()
-        }
-
-    def base_key(self, form: str) -> str:
-        """The entry key behind a form: ``a.b_ci`` → ``a.b``."""
-        if form in self.entries:
-            return form
-        return next(
-            (form.removesuffix(v) for v in _VARIANTS if form.endswith(v) and form.removesuffix(v) in self.entries), form
-        )
-
-
-def load_results(folder: Path = BUILD / "results", notebooks: Path = NOTEBOOKS) -> Store:
-    """Read the results of every notebook and check that they are whole and fresh.
-
-    A results file that was edited or is damaged is set aside (``results.json.rejected``), so that
-    the next ``make report`` runs its notebook again.
-
-    Raises
-    ------
-    ResultsError
-        Missing, damaged, edited or stale results, or a key stored by two notebooks; all listed.
-    """
-    entries: dict[str, Entry] = {}
-    runs: dict[str, Mapping[str, Any]] = {}
-    problems: list[Problem] = []
-    for notebook in sorted(notebooks.glob("[0-9]*.ipynb")):
-        path = folder / notebook.stem / "results.json"
-        if not path.is_file():
-            problems.append(Problem(relative(path), f"{notebook.name} has no results", "run: make report"))
-            continue
-        record, fault = _read_record(path)
-        if fault:
-            path.replace(path.with_name("results.json.rejected"))
-            problems.append(
-                Problem(
-                    relative(path), f"{fault}; the file was set aside", "run: make report (the notebook runs again)"
-                )
-            )
-            continue
-        problems += _stale(record, notebook, path)
-        runs[notebook.stem] = {k: v for k, v in record.items() if k != "entries"}
-        for key, values in record["entries"].items():
-            if key in entries:
-                problems.append(
-                    Problem(key, f"stored by {entries[key].notebook} and by {notebook.stem}", "keep it in one notebook")
-                )
-            entries[key] = Entry(**values)
-    if problems:
-        raise ResultsError("The results store is not fit to print from.", problems)
-    return Store(entries, runs)
-
-
-def _read_record(path: Path) -> tuple[dict[str, Any], str]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if _digest(_canonical(record["entries"])) != record["entries_digest"]:
-            return {}, "its entries are not those that the notebook stored (edited by hand?)"
-        for name, digest in record["files"].items():
-            file = path.with_name(name)
-            if not file.is_file() or _digest(file.read_bytes()) != digest:
-                return {}, f"{name} is missing or not what the notebook stored"
-        return record, ""
-    except (ValueError, KeyError, TypeError) as error:
-        return {}, f"damaged ({error})"
-
-
-def _stale(record: Mapping[str, Any], notebook: Path, path: Path) -> list[Problem]:
-    now = provenance.dependencies(notebook)
-    then = record["digests"]
-    changed = sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
-    if not changed:
-        return []
-    return [Problem(relative(path), f"stale: changed since the notebook ran: {', '.join(changed)}", "run: make report")]
-
-
-def markdown_table(frame: pd.DataFrame, widths: Sequence[int] = (), align: str = "") -> str:
-    """A pandoc pipe table; missing cells are empty, pipes escaped, line breaks folded.
-
-    >>> import pandas as pd
-    >>> print(markdown_table(pd.DataFrame({"Answer": ["Agree"], "n": [47]})))
-    | Answer | n |
-    |:---|---:|
-    | Agree | 47 |
-    """
-    import pandas as pd
-
-    def cell(value: Any) -> str:
-        return "" if pd.isna(value) else re.sub(r"\s+", " ", str(value)).replace("|", r"\|")
-
-    letters = align or "".join("r" if pd.api.types.is_numeric_dtype(dtype) else "l" for dtype in frame.dtypes)
-    # Dashes set relative widths; pandoc uses them as soon as one line is longer than its column limit.
-    dashes = [max(3, width) for width in widths] or [3] * len(frame.columns)
-    marks = {"l": ":{}", "r": "{}:", "c": ":{}:"}
-    rule = "|".join(marks[letter].format("-" * dash) for letter, dash in zip(letters, dashes, strict=True))
-    rows = ["| " + " | ".join(cell(value) for value in row) + " |" for row in frame.itertuples(index=False)]
-    header = "| " + " | ".join(cell(name) for name in frame.columns) + " |"
-    return "\n".join([header, f"|{rule}|", *rows])
-
-
 def _row_lines(rows: pd.DataFrame | Sequence[pd.DataFrame]) -> dict[str, list[int]]:
     frames = [rows] if hasattr(rows, "attrs") else list(rows)
     lines: dict[str, set[int]] = {}
@@ -445,9 +337,9 @@ def _significant(value: float | int | str | None) -> float | int | str | None:
     return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str).encode()
 
 
-def _digest(content: bytes) -> str:
+def content_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from analysis.base.markdown import pipe_table
 from analysis.base.paths import BUILD, REPORT, write_atomic
-from analysis.base.results import Entry, Store
+from analysis.base.results import Entry
+from analysis.base.store import Store
 
 NUMBERS = BUILD / "generated" / "_numbers.qmd"
 DICTIONARY = BUILD / "generated" / "_data_dictionary.qmd"
@@ -34,14 +36,14 @@ def write_numbers(store: Store, path: Path = NUMBERS) -> Path:
         slug = stem.replace("_", "-").lower()
         if numbers:
             parts.append(
-                _table(
+                pipe_table(
                     ("Printed", "What it says and its key", "Source"), (16, 50, 34), [_number_row(e) for e in numbers]
                 )
                 + f"\n\n: Numbers stored by notebook {stem} {{#tbl-numbers-{slug}}}"
             )
         if shown:
             parts.append(
-                _table(("Label", "What it shows", "Source"), (30, 36, 34), [_shown_row(e) for e in shown])
+                pipe_table(("Label", "What it shows", "Source"), (30, 36, 34), [_shown_row(e) for e in shown])
                 + f"\n\n: Tables and figures stored by notebook {stem} {{#tbl-shown-{slug}}}"
             )
     return write_atomic(path, "\n\n".join(parts) + "\n")
@@ -73,7 +75,7 @@ def write_dictionary(path: Path = DICTIONARY) -> Path:
         slug = file.removesuffix(".csv").replace("/", "-").replace("_", "-")
         parts.append(
             f"## {spec.title.rstrip('.')} {{.unnumbered}}\n\n"
-            + _table(("Column", "Type", "Meaning"), (26, 12, 62), rows)
+            + pipe_table(("Column", "Type", "Meaning"), (26, 12, 62), rows)
             + f"\n\n: Columns of `data/{file}` {{#tbl-dictionary-{slug}}}"
         )
     return write_atomic(path, "\n\n".join(parts) + "\n")
@@ -128,11 +130,3 @@ def _bounds(metadata: Mapping) -> str:
     if low is not None:
         return f"At least {low:g}."
     return f"At most {high:g}." if high is not None else ""
-
-
-def _table(header: tuple[str, ...], widths: tuple[int, ...], rows: list[tuple[str, ...]]) -> str:
-    def cell(text: str) -> str:
-        return " ".join(str(text).split()).replace("|", r"\|")
-
-    lines = ["| " + " | ".join(header) + " |", "|" + "|".join(":" + "-" * (width - 1) for width in widths) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(cell(text) for text in row) + " |" for row in rows])

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from analysis.base.errors import Problem
 from analysis.base.paths import BUILD, relative
-from analysis.base.results import LABELLED_ORIGINS, Store
+from analysis.base.results import LABELLED_ORIGINS
+from analysis.base.store import Store
 from analysis.reporting.embeds import embed_target, load_captions
 from analysis.reporting.sources import SHORTCODE, Document, Line, Shortcode, paragraphs
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from analysis.base.errors import Problem, ReportError
 from analysis.base.paths import BUILD, REPORT, disk_errors, relative, require_space, write_atomic
-from analysis.base.results import Store, load_results
+from analysis.base.store import Store, load_results
 from analysis.reporting.appendix import DICTIONARY, write_dictionary, write_numbers, write_variables
 from analysis.reporting.claims import check_claims
 from analysis.reporting.constructs import check_constructs

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from analysis.base.errors import Problem, ReportError
 from analysis.base.paths import BUILD, NOTEBOOKS, ROOT, relative
 from analysis.base.provenance import notebook_code
-from analysis.base.results import Entry, Store, load_results
-from analysis.reporting.claims import suggest, paragraph_of, places
+from analysis.base.results import Entry
+from analysis.base.store import Store, load_results
+from analysis.reporting.claims import paragraph_of, places, suggest
 from analysis.reporting.embeds import cell_options, load_captions
 from analysis.reporting.render import OUTPUTS, THESIS
 from analysis.reporting.sources import SHORTCODE, Document, Shortcode, read_document

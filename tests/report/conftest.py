@@ -9,13 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pypdf import PdfReader
 
+from analysis.base.markdown import pipe_table
 from analysis.base.paths import REPORT
-from analysis.base.results import markdown_table
 from analysis.reporting.offline import render_offline
 from analysis.reporting.render import find_quarto
 from analysis.reporting.sources import read_document
@@ -114,11 +113,11 @@ class _Words(HTMLParser):
 
 
 def _notebook() -> nbformat.NotebookNode:
-    narrow = markdown_table(pd.DataFrame({"Answer": ["Agree", "Neutral"], "n": [47, 13]}))
+    narrow = pipe_table(["Answer", "n"], [["Agree", 47], ["Neutral", 13]], align="lr")
     long = (
         "A cell that is long enough to be wrapped, because it does not fit beside the others on one line of the page."
     )
-    wide = markdown_table(pd.DataFrame({"Item": ["first"], "Meaning": [long]}), [20, 80])
+    wide = pipe_table(["Item", "Meaning"], [["first", long]], [20, 80])
     cells = [new_markdown_cell("# A notebook")]
     for options, data in (
         ('label: fig-plot\n#| fig-cap: "A plot with *emphasis*"\n#| fig-alt: "A grey box"', {"image/svg+xml": SVG}),

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from analysis.base.results import Entry, Store
+from analysis.base.results import Entry
+from analysis.base.store import Store
 from analysis.reporting.claims import check_claims
 from analysis.reporting.sources import read_document
 
@@ -50,7 +51,9 @@ def test_a_key_in_the_abstract_is_checked(tmp_path):
 
 
 def test_an_unused_result_is_named_with_its_notebook(tmp_path):
-    found = problems(tmp_path, "{{< var survey.share >}}", store(SHARE, entry("survey.other"), entry("fig-x", "figure")))
+    found = problems(
+        tmp_path, "{{< var survey.share >}}", store(SHARE, entry("survey.other"), entry("fig-x", "figure"))
+    )
     assert [f.split(",")[0] for f in found] == [
         "02_survey.ipynb figure 'fig-x' is stored",
         "02_survey.ipynb number 'survey.other' is stored",
@@ -125,6 +128,10 @@ def test_a_figure_of_made_up_numbers_needs_its_label_in_the_caption(caption, cou
 
 
 def test_an_embed_that_no_notebook_stores_is_named(tmp_path):
-    found = problems(tmp_path, "{{< embed 02_survey.ipynb#fig-y >}}\n\n{{< embed 01_x.ipynb#fig-x >}}", store(entry("fig-x", "figure")))
+    found = problems(
+        tmp_path,
+        "{{< embed 02_survey.ipynb#fig-y >}}\n\n{{< embed 01_x.ipynb#fig-x >}}",
+        store(entry("fig-x", "figure")),
+    )
     assert "thesis.qmd:9 no notebook stores 'fig-y'" in found[0]
     assert "is stored by 02_survey, not by 01_x" in found[1]

@@ -26,7 +26,8 @@ def test_lines_keep_file_and_number_through_nested_includes(tmp_path):
 
 
 def test_shortcodes_in_code_are_words_not_shortcodes(tmp_path):
-    text = "`{{< var a.b >}}` and {{< var c.d >}}\n\n```\n{{< var e.f >}}\n```\n\n~~~~\n```\n{{< var g.h >}}\n~~~~\n{{< var i.j >}}\n"
+    fenced = "```\n{{< var e.f >}}\n```\n\n~~~~\n```\n{{< var g.h >}}\n~~~~\n"
+    text = "`{{< var a.b >}}` and {{< var c.d >}}\n\n" + fenced + "{{< var i.j >}}\n"
     document = read_document(write(tmp_path, "thesis.qmd", text))
     assert [(code.arguments, code.line.number) for code in document.shortcodes("var")] == [("c.d", 1), ("i.j", 11)]
 

@@ -1,0 +1,55 @@
+"""A notebook depends on what it imports, directly or not, and on the data it names; on nothing else."""
+
+from __future__ import annotations
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from analysis.base import provenance
+from analysis.base.paths import ROOT
+from analysis.base.provenance import imported_modules, named_data, notebook_digest
+
+
+def modules(source: str) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in imported_modules([source])}
+
+
+def test_imports_are_followed_through_modules():
+    found = modules("from analysis.base.tables import load_table\nimport pandas")
+    assert {"analysis/base/tables.py", "analysis/base/schemas.py", "analysis/base/errors.py"} <= found
+    assert "analysis/__init__.py" in found
+    assert "analysis/base/results.py" not in found
+
+
+def test_a_module_named_after_from_is_found():
+    assert "analysis/base/results.py" in modules("from analysis.base import results")
+
+
+def test_foreign_packages_are_no_dependencies():
+    assert modules("import numpy.linalg\nfrom pathlib import Path") == set()
+
+
+def test_data_is_found_by_its_name(tmp_path):
+    (tmp_path / "survey").mkdir()
+    (tmp_path / "survey/a.csv").write_text("x")
+    found = named_data(['load("survey/a.csv")\nload("survey/b.csv")\nprint("a/b c")'], tmp_path)
+    assert [path.name for path in found] == ["a.csv"]
+
+
+def test_only_code_counts_in_a_notebook_digest(tmp_path):
+    path = tmp_path / "a.ipynb"
+
+    def digest(*cells) -> str:
+        nbformat.write(new_notebook(cells=list(cells)), path)
+        return notebook_digest(path)
+
+    first = digest(new_code_cell("x = 1"))
+    assert digest(new_markdown_cell("words"), new_code_cell("x = 1")) == first
+    assert digest(new_code_cell("x = 2")) != first
+
+
+def test_the_machine_is_described_without_its_name():
+    import platform
+
+    assert set(provenance.machine()) == {"system", "machine", "cores", "python"}
+    assert platform.node() not in map(str, provenance.machine().values())
