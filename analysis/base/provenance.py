@@ -145,8 +145,9 @@ def dependencies(notebook: Path) -> dict[str, str]:
 def write_makefile_rules(target: Path) -> None:
     """Write ``RESULTS`` and one ``results.json: dependencies`` line a notebook, for make to include.
 
-    The file depends on everything it names, and everything has an empty rule: a module that is
-    deleted leads to new rules instead of "no rule to make target".
+    Beside it, ``depends/<notebook>.json`` holds the digests; results depend on that file too. So they
+    are made again when a file is newer, and also when one was deleted or came back with an old date.
+    Files that would not change are left alone, with their times.
 
     Raises
     ------
@@ -163,12 +164,19 @@ def write_makefile_rules(target: Path) -> None:
         raise NotebookError("A notebook has a name that make cannot work with.", problems)
     # Paths as the Makefile writes them: report/build may be a link to another disk.
     build = BUILD.relative_to(ROOT).as_posix()
-    rules = {f"{build}/results/{path.stem}/results.json": list(dependencies(path)) for path in notebooks}
-    named = sorted({path for paths in rules.values() for path in paths})
-    lines = [f"RESULTS := {' '.join(rules)}"]
-    lines += [f"{result}: {' '.join(paths)}" for result, paths in rules.items()]
-    lines += [f"{target.as_posix()}: {' '.join(named)}", *(f"{path}:" for path in named)]
-    write_atomic(target, "\n".join(lines) + "\n")
+    rules = {}
+    for path in notebooks:
+        digests = dependencies(path)
+        listing = target.parent / "depends" / f"{path.stem}.json"
+        _write_if_changed(listing, json.dumps(digests, indent=1) + "\n")
+        rules[f"{build}/results/{path.stem}/results.json"] = [listing.as_posix(), *digests]
+    lines = [f"RESULTS := {' '.join(rules)}", *(f"{result}: {' '.join(paths)}" for result, paths in rules.items())]
+    _write_if_changed(target, "\n".join(lines) + "\n")
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_atomic(path, text)
 
 
 def commit() -> str:

@@ -97,7 +97,7 @@ def compose(document: Document, variables: Mapping[str, str], embeds: Mapping[st
 
 def _prepared(document: Document, tree: dict[str, Any], to: str) -> str:
     prepared, labels = prepare(tree, to)
-    problems = [_located(problem, document) for problem in [*labels.problems, *_raw(tree)]]
+    problems = list(dict.fromkeys(_located(problem, document) for problem in [*labels.problems, *_raw(tree)]))
     if problems:
         raise ReportError("The report cannot be rendered.", problems)
     return json.dumps(prepared)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patches import FancyBboxPatch
+
+from analysis.base.errors import InputError
+from analysis.plots import theme
+from analysis.plots.flow import draw_flow
+
+BOXES = pd.DataFrame(
+    [
+        ("top", 0.5, 0, 1.9, "Found", True),
+        ("left", 0, 1, 0.9, "Kept\nn = 6", True),
+        ("right", 1, 1, 0.9, "Lost\nnot published", False),
+    ],
+    columns=["box", "lane", "level", "width", "text", "known"],
+)
+ARROWS = pd.DataFrame({"start": ["top", "left"], "end": ["left", "right"]})
+
+
+def test_known_boxes_are_solid_and_unknown_ones_dashed():
+    (axes,) = draw_flow(BOXES, ARROWS).axes
+    styles = [patch.get_linestyle() for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
+    assert [style == "-" or style == "solid" for style in styles] == [True, True, False]
+
+
+def test_every_text_lies_inside_its_box():
+    figure = draw_flow(BOXES, ARROWS)
+    assert figure.get_size_inches()[0] == theme.TEXT_WIDTH_IN
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (axes,) = figure.axes
+    renderer = canvas.get_renderer()
+    boxes = [patch.get_window_extent(renderer) for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
+    texts = [text.get_window_extent(renderer) for text in axes.texts if text.get_text()]
+    assert len(texts) == len(boxes) == 3
+    for text, box in zip(texts, boxes, strict=True):
+        assert box.x0 <= text.x0 and text.x1 <= box.x1
+        assert box.y0 <= text.y0 and text.y1 <= box.y1
+
+
+@pytest.mark.parametrize(
+    ("boxes", "arrows", "message"),
+    [
+        (BOXES, pd.DataFrame({"start": ["top"], "end": ["nowhere"]}), "unknown box 'nowhere'"),
+        (BOXES, pd.DataFrame({"start": ["left"], "end": ["top"]}), "runs upwards"),
+        (pd.concat([BOXES, BOXES.head(1)]), ARROWS, "'top' occurs twice"),
+        (BOXES.assign(text="word " * 80), ARROWS, "lines, 4 fit"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(boxes, arrows, message):
+    with pytest.raises(InputError, match=message):
+        draw_flow(boxes, arrows)
