@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.base.markdown import pipe_table
-from analysis.base.paths import BUILD, REPORT, write_atomic
+from analysis.base.paths import BUILD, NOTEBOOKS, REPORT, write_atomic
 from analysis.base.results import Entry
 from analysis.base.store import Store
+from analysis.reporting.embeds import load_captions
 
 NUMBERS = BUILD / "generated" / "_numbers.qmd"
 DICTIONARY = BUILD / "generated" / "_data_dictionary.qmd"
@@ -19,6 +20,14 @@ _ORIGIN_WORDS = {
     "simulated": "drawn from a model",
     "reconstructed": "rebuilt from published figures that contradict each other",
     "demo": "made up for teaching; no finding",
+}
+_TYPE_WORDS = {
+    "string": "text",
+    "str": "text",
+    "string[python]": "text",
+    "Int64": "whole number",
+    "Float64": "number",
+    "boolean": "yes or no",
 }
 
 
@@ -33,18 +42,16 @@ def write_numbers(store: Store, path: Path = NUMBERS) -> Path:
         parts.append(f"## Notebook `{stem}` {{.unnumbered}}\n\n{_run_line(run)}")
         numbers = sorted((entry for entry in entries if entry.kind == "number"), key=lambda entry: entry.key)
         shown = sorted((entry for entry in entries if entry.kind != "number"), key=lambda entry: entry.key)
-        slug = stem.replace("_", "-").lower()
         if numbers:
             parts.append(
                 pipe_table(
-                    ("Printed", "What it says and its key", "Source"), (16, 50, 34), [_number_row(e) for e in numbers]
+                    ("Printed", "What it says and its key", "Source"), [_number_row(e) for e in numbers], (16, 50, 34)
                 )
-                + f"\n\n: Numbers stored by notebook {stem} {{#tbl-numbers-{slug}}}"
             )
         if shown:
+            captions = load_captions(NOTEBOOKS / f"{stem}.ipynb")
             parts.append(
-                pipe_table(("Label", "What it shows", "Source"), (30, 36, 34), [_shown_row(e) for e in shown])
-                + f"\n\n: Tables and figures stored by notebook {stem} {{#tbl-shown-{slug}}}"
+                pipe_table(("Label", "What it shows", "Source"), [_shown_row(e, captions) for e in shown], (30, 36, 34))
             )
     return write_atomic(path, "\n\n".join(parts) + "\n")
 
@@ -70,13 +77,15 @@ def write_dictionary(path: Path = DICTIONARY) -> Path:
                 f"Refers to `{'`, column `'.join(spec.references[name])}`." if name in spec.references else "",
             ]
             rows.append(
-                (f"`{name}`", str(column.dtype), " ".join(note.rstrip(".") + "." if note else "" for note in notes))
+                (
+                    f"`{name}`",
+                    _TYPE_WORDS.get(str(column.dtype), str(column.dtype)),
+                    " ".join(note.rstrip(".") + "." if note else "" for note in notes),
+                )
             )
-        slug = file.removesuffix(".csv").replace("/", "-").replace("_", "-")
         parts.append(
-            f"## {spec.title.rstrip('.')} {{.unnumbered}}\n\n"
-            + pipe_table(("Column", "Type", "Meaning"), (26, 12, 62), rows)
-            + f"\n\n: Columns of `data/{file}` {{#tbl-dictionary-{slug}}}"
+            f"## {spec.title.rstrip('.')} {{.unnumbered}}\n\nOne row of `data/{file}`.\n\n"
+            + pipe_table(("Column", "Type", "Meaning"), rows, (26, 12, 62))
         )
     return write_atomic(path, "\n\n".join(parts) + "\n")
 
@@ -106,7 +115,7 @@ def _run_line(run: Mapping) -> str:
     parameters = ", ".join(f"`{name} = {value!r}`" for name, value in run["parameters"].items()) or "none"
     files = [name for name in run["digests"] if name.startswith("data/")]
     data = ", ".join(f"`{name}`" for name in files) or "none"
-    return f"Parameters: {parameters}. Data: {data}. Python {run['machine']['python']}."
+    return f"- Parameters: {parameters}\n- Data: {data}\n- Python: `{run['machine']['python']}`"
 
 
 def _number_row(entry: Entry) -> tuple[str, ...]:
@@ -115,8 +124,8 @@ def _number_row(entry: Entry) -> tuple[str, ...]:
     return (f"{entry.text}{interval}", f"{entry.meaning.rstrip('.')}.{method} `{entry.key}`", _source(entry))
 
 
-def _shown_row(entry: Entry) -> tuple[str, ...]:
-    return (f"`{entry.key}`", entry.meaning or "see its caption", _source(entry))
+def _shown_row(entry: Entry, captions: Mapping[str, str]) -> tuple[str, ...]:
+    return (f"`{entry.key}`", entry.meaning or captions.get(entry.key, ""), _source(entry))
 
 
 def _source(entry: Entry) -> str:

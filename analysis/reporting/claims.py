@@ -65,7 +65,7 @@ def check_claims(document: Document, store: Store) -> list[Problem]:
     list of Problem
         In the order: keys, embeds, labels, typed statistics, unused results.
     """
-    problems = [*_check_keys(document, store), *_check_embeds(document, store), *_check_typed(document)]
+    problems = [*_check_keys(document, store), *_check_embeds(document, store), *check_typed(document)]
     return problems + _check_unused(document, store)
 
 
@@ -118,7 +118,8 @@ def _caption(notebook: Path, label: str) -> str:
     return load_captions(notebook).get(label, "").lower() if notebook.is_file() else ""
 
 
-def _check_typed(document: Document) -> Iterator[Problem]:
+def check_typed(document: Document) -> Iterator[Problem]:
+    """Statistics typed by hand in the abstract and the chapters, by file and line."""
     remedy = "store it in a notebook and write {{< var key >}}; [words]{.literal} if it is no statistic"
     in_math = False
     for line in [*_abstract(document), *document.lines]:

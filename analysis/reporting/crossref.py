@@ -136,16 +136,11 @@ def _number(blocks: list[Node], labels: Labels) -> None:
             identifier = node["c"][0][0]
             if is_reference(identifier):
                 labels.count(identifier)
-            else:
-                kind = node["t"].lower()
+            elif node["t"] == "Figure" or node["c"][1][1]:  # a table without caption and number is allowed
+                kind, prefix = ("figure", "fig") if node["t"] == "Figure" else ("table", "tbl")
                 what = plain_text(node["c"][1])[:60] or plain_text(node["c"])[:60]
-                labels.problems.append(
-                    Problem(
-                        what,
-                        f"{kind} without a label",
-                        f"give it a caption and a label {{#{kind[:3]}-…}}".replace("#tab", "#tbl"),
-                    )
-                )
+                remedy = f"label it {{#{prefix}-…}} behind its caption"
+                labels.problems.append(Problem(what, f"{kind} with a caption and without a label", remedy))
         elif node["t"] in ("Para", "Plain") and (label := _equation(node)):
             labels.count(label)
         elif node["t"] == "Cite":

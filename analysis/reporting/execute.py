@@ -12,9 +12,12 @@ after the cell's time limit, and the kernel's whole process group is gone afterw
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,6 +30,7 @@ import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -101,9 +105,8 @@ def run_notebook(notebook: Path, profile: Path, build: Path = BUILD, stream: Tex
             raise _cell_failure(notebook, progress.names[error.cell_index], error, failed) from None
         except _KernelError as error:
             running.replace(failed)
-            raise NotebookError(
-                f"{relative(notebook)} could not be run.", [Problem("the kernel", *error.args)]
-            ) from None
+            problems = [Problem("the kernel", *error.args)]
+            raise NotebookError(f"{relative(notebook)} could not be run.", problems) from None
         except BaseException:
             running.unlink(missing_ok=True)
             raise
@@ -158,11 +161,8 @@ class _Client(PapermillNotebookClient):
         self.shutdown_kernel = "immediate"
         with self.setup_kernel(**kwargs):
             self.papermill_execute_cells()
+            self.set_widgets_metadata()
             if not any(cell.metadata.papermill.get("exception") for cell in self.nb.cells):
-                # Asked only of a kernel that should be alive: papermill asks a dead one, and waits.
-                information = self.wait_for_reply(self.kc.kernel_info())
-                self.nb.metadata["language_info"] = information["content"]["language_info"]
-                self.set_widgets_metadata()
                 self.shutdown_kernel = "graceful"
         return self.nb
 
@@ -178,8 +178,20 @@ class _Client(PapermillNotebookClient):
             name, value = "CellTimeout", f"not finished within {self.timeout:g} s (cell_timeout_s in the profile)"
         except DeadKernelError:
             name, value = "KernelDied", _how_it_ended(self.km, self.kernel_log)
+        except (KeyboardInterrupt, SystemExit):
+            _cancel_tasks()
+            raise
         cell.outputs.append(nbformat.v4.new_output("error", ename=name, evalue=value, traceback=[f"{name}: {value}"]))
         raise CellExecutionError("", name, value)
+
+
+def _cancel_tasks() -> None:
+    """End what nbclient awaited when Ctrl-C came; left alone, it complains about the kernel's end later."""
+    loop = ensure_event_loop()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 def _how_it_ended(manager: AsyncKernelManager, log: Path) -> str:
@@ -207,16 +219,15 @@ class _Engine(Engine):
         with tempfile.TemporaryDirectory(prefix="kernel-") as scratch:
             folder = Path(scratch)
             manager = _KernelManager(connection_file=str(folder / "kernel.json"), kernel_name=kernel_name)
-            if os.name == "posix":
+            if os.name == "posix" and len(scratch) < 80:  # a socket's path has room for about a hundred bytes
                 # Two notebooks that start at once may pick the same TCP ports; files cannot collide.
                 manager.transport = "ipc"
             client = _Client(
                 nb_man,
                 km=manager,
-                timeout=cell_timeout_s,
+                timeout=math.ceil(cell_timeout_s),
                 startup_timeout=START_TIMEOUT_S,
                 iopub_timeout=30,
-                shell_timeout_interval=1,
                 force_raise_errors=True,
                 skip_cells_with_tag="",
                 record_timing=False,
@@ -227,9 +238,6 @@ class _Engine(Engine):
             try:
                 with client.kernel_log.open("wb") as log:
                     client.execute(cleanup_kc=True, env=_kernel_environment(folder), stdout=log, stderr=log)
-            except DeadKernelError:
-                how = _how_it_ended(manager, client.kernel_log)
-                raise _KernelError(f"died after the last cell: {how}", "give the command again") from None
             except RuntimeError as error:  # jupyter_client's word for a kernel that does not come up
                 how = _how_it_ended(manager, client.kernel_log)
                 remedy = f"try: {sys.executable} -m ipykernel_launcher --version"
@@ -259,7 +267,8 @@ def _end_process_group(manager: AsyncKernelManager) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
     if process := getattr(provisioner, "process", None):
-        process.wait(timeout=5)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
 
 
 @contextmanager

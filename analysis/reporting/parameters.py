@@ -8,8 +8,9 @@ value, a later cell reads it, and none assigns it again.
 from __future__ import annotations
 
 import ast
+import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,25 @@ class CodeCell:
     tree: ast.Module
 
 
+def nearest(name: str, known: Iterable[str]) -> Problem:
+    """The names that there are, and the one that was probably meant.
+
+    >>> print(nearest("confidenze", ["confidence", "seed"]))
+    known: confidence, seed
+        → did you mean 'confidence'?
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return Problem("", f"known: {', '.join(known) or 'none'}", f"did you mean '{close[0]}'?" if close else "")
+
+
 def code_cells(notebook: Path) -> list[CodeCell]:
     """Parsed code cells.
 
     Raises
     ------
     NotebookError
-        The file is no notebook, or a cell is no plain Python (a syntax error, a ``%magic``, a ``!command``).
+        No such file, not a notebook, or a cell that is not plain Python (a ``%magic``, for instance).
     """
     name = relative(notebook)
     try:
@@ -82,7 +95,8 @@ def code_cells(notebook: Path) -> list[CodeCell]:
         raw = [cell for cell in cells if cell["cell_type"] == "code"]
         sources = ["".join(cell["source"]) for cell in raw]
     except FileNotFoundError:
-        raise NotebookError(f"{name} does not exist.") from None
+        others = (found.stem for found in notebook.parent.glob("*.ipynb"))
+        raise NotebookError(f"There is no notebook {name}.", [nearest(notebook.stem, others)]) from None
     except (ValueError, KeyError, TypeError) as error:
         raise NotebookError(f"{name} is not a readable notebook.", [Problem(name, str(error) or "damaged")]) from None
     parsed, problems = [], []
@@ -151,7 +165,8 @@ def parameter_problems(notebook: Path, cells: list[CodeCell]) -> Iterator[Proble
     if cell is None:
         return
     later = [other for other in cells if other.number > cell.number]
-    read = {name for other in later for name in _names(other.tree, ast.Load)}
+    record = parameters_record(cells)
+    read = {name for other in later for name in _names(other.tree, ast.Load, record)}
     for parameter in parse_parameters(cell.source).values():
         where = f"{relative(notebook)}, parameter '{parameter.name}'"
         if parameter.name not in read:
@@ -164,17 +179,31 @@ def parameter_problems(notebook: Path, cells: list[CodeCell]) -> Iterator[Proble
                 yield Problem(where, what, "give the new value another name")
 
 
-def _names(tree: ast.AST, context: type[ast.expr_context]) -> set[str]:
-    """Names loaded or stored; a parameter that only goes on record, in ``Results(…)``, does not count as read."""
+def _names(tree: ast.AST, context: type[ast.expr_context], record: ast.expr | None = None) -> set[str]:
+    """Names loaded or stored, those in ``record`` aside: what only goes on record is not read."""
     names, queue = set(), [tree]
     while queue:
         node = queue.pop()
+        if node is record:
+            continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, context):
             names.add(node.id)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Results":
-            continue
         queue += ast.iter_child_nodes(node)
     return names
+
+
+def parameters_record(cells: list[CodeCell]) -> ast.expr | None:
+    """What the notebook hands to ``Results(…, parameters=…)``; a name is followed to its assignment."""
+    nodes = [node for cell in cells for node in ast.walk(cell.tree)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    call = next((node for node in calls if ast.unparse(node.func).split(".")[-1] == "Results"), None)
+    if call is None:
+        return None
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "parameters"] or call.args[1:2]
+    if given and isinstance(given[0], ast.Name):
+        named = ast.unparse(given[0])
+        given = [n.value for n in nodes if isinstance(n, ast.Assign) and named in map(ast.unparse, n.targets)]
+    return given[0] if given else None
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {

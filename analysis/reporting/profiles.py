@@ -13,8 +13,7 @@ like one thing and is another.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,14 @@ from typing import Any
 import yaml
 
 from analysis.base.errors import NotebookError, Problem
-from analysis.base.paths import NOTEBOOKS, PROFILES, relative
+from analysis.base.paths import NOTEBOOKS, relative
 from analysis.reporting.parameters import (
     Parameter,
     code_cells,
     converted,
     declared_parameters,
+    nearest,
     parameter_problems,
-    parameters_cell,
-    parse_parameters,
 )
 
 CELL_TIMEOUT_S = 600.0
@@ -51,50 +49,6 @@ class Profile:
         return f"{relative(self.path)}:{self.lines.get(keys, 1)}"
 
 
-def find_notebook(name: str, folder: Path = NOTEBOOKS) -> Path:
-    """The notebook of this stem (``.ipynb`` and a leading folder may be given too).
-
-    Raises
-    ------
-    NotebookError
-        There is none; names the nearest.
-    """
-    return _find(name, folder, ".ipynb", "notebook")
-
-
-def find_profile(name: str, folder: Path = PROFILES) -> Path:
-    """The profile of this name, for example ``quick``.
-
-    Raises
-    ------
-    NotebookError
-        There is none; names the nearest.
-    """
-    return _find(name, folder, ".yaml", "profile")
-
-
-def _find(name: str, folder: Path, suffix: str, kind: str) -> Path:
-    stem = Path(name).name.removesuffix(suffix)
-    known = sorted(path.name.removesuffix(suffix) for path in folder.glob(f"*{suffix}"))
-    if stem not in known:
-        raise NotebookError(f"There is no {kind} '{name}'.", [Problem("", _known(known), suggestion(stem, known))])
-    return folder / f"{stem}{suffix}"
-
-
-def _known(names: Iterable[str]) -> str:
-    return f"known: {', '.join(sorted(names)) or 'none'}"
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """What the user may have meant.
-
-    >>> suggestion("confidance", ["confidence", "seed"])
-    "did you mean 'confidence'?"
-    """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else ""
-
-
 def load_profile(path: Path, notebooks: Path = NOTEBOOKS) -> Profile:
     """Read a profile and check it against every notebook that it names.
 
@@ -113,10 +67,8 @@ def load_profile(path: Path, notebooks: Path = NOTEBOOKS) -> Profile:
     """
     name = relative(path)
     if not path.is_file():
-        raise NotebookError(
-            f"There is no profile {name}.",
-            [Problem("", _known(p.stem for p in path.parent.glob("*.yaml")), suggestion(path.stem, ["quick", "full"]))],
-        )
+        others = (found.stem for found in path.parent.glob("*.yaml"))
+        raise NotebookError(f"There is no profile {name}.", [nearest(path.stem, others)])
     try:
         text = path.read_text(encoding="utf-8")
         content, root = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
@@ -133,14 +85,16 @@ def load_profile(path: Path, notebooks: Path = NOTEBOOKS) -> Profile:
     lines: dict[tuple[str, ...], int] = {}
     problems = list(_key_lines(root, (), lines, name))
     timeout = content.pop("cell_timeout_s", CELL_TIMEOUT_S)
-    profile = Profile(path, {stem: values or {} for stem, values in content.items()}, timeout, lines)
+    profile = Profile(
+        path, {stem: {} if values is None else values for stem, values in content.items()}, timeout, lines
+    )
     if type(timeout) not in (int, float) or not 0 < timeout < float("inf"):
         problems.append(Problem(profile.where("cell_timeout_s"), f"expected seconds above zero, got {timeout!r}"))
-    known = {found.stem: found for found in notebooks.glob("*.ipynb")}
+    known = {found.stem: found for found in sorted(notebooks.glob("*.ipynb"))}
     for stem, values in profile.values.items():
         if stem not in known:
-            close = suggestion(str(stem), known) or _known(known)
-            problems.append(Problem(profile.where(stem), f"no notebook is called '{stem}'", close))
+            near = nearest(str(stem), known)
+            problems.append(Problem(profile.where(stem), f"no notebook is called '{stem}'; {near.what}", near.remedy))
         elif not isinstance(values, dict):
             problems.append(Problem(profile.where(stem), f"expected 'parameter: value' lines, got {values!r}"))
         else:
@@ -168,8 +122,8 @@ def _value_problems(profile: Profile, stem: str, declared: Mapping[str, Paramete
     for name, value in profile.values[stem].items():
         where = profile.where(stem, str(name))
         if name not in declared:
-            remedy = suggestion(str(name), declared) or _known(declared)
-            yield Problem(where, f"{stem} declares no parameter '{name}'", remedy)
+            near = nearest(str(name), declared)
+            yield Problem(where, f"{stem} declares no parameter '{name}'; {near.what}", near.remedy)
         elif not declared[name].accepts(value):
             got = f"{value!r} ({type(value).__name__})"
             yield Problem(where, f"'{name}' of {stem} expected {declared[name].expected}, got {got}", _type_hint(value))
@@ -186,7 +140,7 @@ def _type_hint(value: Any) -> str:
 
 
 def check_parameters(notebook: Path, profile: Profile) -> dict[str, Any]:
-    """Values to hand to papermill for this notebook.
+    """Values to hand to papermill for this notebook, from a profile that `load_profile` has checked.
 
     Returns
     -------
@@ -197,14 +151,10 @@ def check_parameters(notebook: Path, profile: Profile) -> dict[str, Any]:
     ------
     NotebookError
         A parameter that no later cell reads, that a later cell assigns again, or whose default is
-        computed (it would keep the value from before the profile's); all listed.
+        not a plain value; all listed.
     """
-    cells = code_cells(notebook)
-    cell = parameters_cell(notebook, cells)
-    declared = parse_parameters(cell.source) if cell else {}
-    problems = list(parameter_problems(notebook, cells))
-    problems += _value_problems(profile, notebook.stem, declared) if notebook.stem in profile.values else ()
+    problems = list(parameter_problems(notebook, code_cells(notebook)))
     if problems:
-        raise NotebookError(f"{relative(notebook)} cannot run with {relative(profile.path)}.", problems)
-    values = profile.values.get(notebook.stem, {})
-    return {name: converted(value, declared[name]) for name, value in values.items()}
+        raise NotebookError(f"The parameters of {relative(notebook)} are not sound.", problems)
+    declared = declared_parameters(notebook)
+    return {name: converted(value, declared[name]) for name, value in profile.values.get(notebook.stem, {}).items()}

@@ -31,7 +31,8 @@ class CellName:
     @property
     def title(self) -> str:
         """The shortest name that says what the cell is about."""
-        return self.label or self.heading or self.first_line
+        name = self.label or self.heading or self.first_line
+        return name if len(name) <= 50 else f"{name[:49]}…"
 
     @property
     def short(self) -> str:

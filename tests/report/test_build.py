@@ -1,0 +1,195 @@
+"""The whole build from a clean copy: what is on the page is what the store holds.
+
+The copy is made of what git knows, built with this environment, and broken on purpose afterwards.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from analysis.base.paths import ROOT
+
+
+def copy_tree(target: Path) -> Path:
+    """A copy of the files that git tracks or would track, as a fresh clone has them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def analysis(tree: Path, *arguments: str, ok: bool = True) -> str:
+    """Run one command of the copy with this Python; returns all that it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", *arguments],
+        cwd=tree,
+        env=os.environ | {"PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert (done.returncode == 0) is ok, said
+    assert "Traceback" not in said, said
+    return said
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """A clean copy, its notebooks run and its thesis rendered by the offline engine."""
+    tree = copy_tree(tmp_path_factory.mktemp("clone"))
+    for notebook in ("01_literature", "02_survey"):
+        analysis(tree, "run", notebook)
+    analysis(tree, "render", "--engine", "offline")
+    return tree
+
+
+@pytest.fixture(scope="module")
+def pages(tree) -> list[str]:
+    return [page.extract_text() for page in PdfReader(tree / "report/build/thesis.pdf").pages]
+
+
+def letters(text: str) -> str:
+    """Letters, digits and signs of numbers: what survives line breaks and hyphenation."""
+    return re.sub(r"[^\w%.–<]", "", text.replace("\u00ad", "")).replace("-", "")
+
+
+def test_the_pdf_has_the_expected_chapters_in_order(pages):
+    words = letters(" ".join(pages))
+    wanted = ["Abstract", "Contents", "Figures", "Tables"]
+    wanted += [f"Chapter{n}{t}" for n, t in enumerate(["Introduction", "Background", "Method", "Literatureresults"], 1)]
+    wanted += ["Chapter5Surveyresults", "References", "AppendixA", "AppendixB"]
+    start = 0
+    for text in wanted:
+        start = words.find(text, start)
+        assert start >= 0, text
+
+
+def test_nothing_is_unresolved(pages, tree):
+    text = " ".join(pages)
+    html = (tree / "report/build/thesis.html").read_text(encoding="utf-8")
+    for sign in ("??", "{{<", "@fig-", "@tbl-", "@sec-", "(n.d.a)", "NaN", "nan%", "None"):
+        assert sign not in text, sign
+    assert not re.search(r"\{\{<|@(?:fig|tbl|sec)-|\?\?", re.sub(r"<style.*?</style>|src=\"data:[^\"]*\"", "", html, flags=re.S))
+
+
+def test_every_number_on_the_page_is_the_one_in_the_store(pages, tree):
+    """Each passage with a number reads in the PDF as the chapter says, with the store's text in it."""
+    words = letters(" ".join(pages))
+    forms = {}
+    for path in (tree / "report/build/results").glob("*/results.json"):
+        for key, entry in json.loads(path.read_text(encoding="utf-8"))["entries"].items():
+            if entry["kind"] == "number":
+                interval = entry["interval_text"]
+                forms[key] = entry["text"]
+                forms[f"{key}_n"] = f"{entry['n']:,}" if entry["n"] is not None else ""
+                forms[f"{key}_ci"] = interval
+                forms[f"{key}_full"] = f"{entry['text']} ({100 * (entry['confidence'] or 0):g}% CI {interval})"
+    checked = 0
+    for chapter in sorted((tree / "report/chapters").glob("*.qmd")):
+        text = chapter.read_text(encoding="utf-8")
+        for use in re.finditer(r"(\w+[ \n]+)\{\{< var (\S+) >\}\}([ \n]+\w+)?", text):
+            before, key, after = use.groups()
+            assert letters(before + forms[key] + (after or "")) in words, f"{chapter.name}: {use[0]}"
+            checked += 1
+    assert checked > 30
+
+
+def test_every_stored_number_stands_in_the_appendix(pages, tree):
+    appendix = letters(" ".join(pages).rpartition("Appendix A")[2])
+    with (tree / "report/build/numbers.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 30
+    missing = [row["key"] for row in rows if letters(row["key"]) not in appendix or letters(row["text"]) not in appendix]
+    assert missing == []
+
+
+def test_a_number_is_traced_to_its_data_rows(tree):
+    said = analysis(tree, "trace", "survey.n")
+    for word in ("value", "page", "chapter", "store", "origin", "notebook", "data/survey/"):
+        assert word in said
+    assert re.search(r"sheet \d+ of report/build/thesis\.pdf", said)
+    assert re.search(r"report/chapters/\d\d-\w+\.qmd:\d+", said)
+    missing = analysis(tree, "trace", "survey.nn", ok=False)
+    assert "survey.n" in missing
+
+
+def rendered(tree: Path) -> bytes:
+    return (tree / "report/build/thesis.pdf").read_bytes()
+
+
+def test_a_misspelt_key_fails_the_build_and_leaves_the_pdf(tree):
+    chapter = tree / "report/chapters/05-survey.qmd"
+    good, pdf = chapter.read_text(encoding="utf-8"), rendered(tree)
+    line = good[: good.index("{{< var survey.n >}}")].count("\n") + 1
+    try:
+        chapter.write_text(good.replace("{{< var survey.n >}}", "{{< var survey.nn >}}", 1), encoding="utf-8")
+        said = analysis(tree, "render", "--engine", "offline", ok=False)
+    finally:
+        chapter.write_text(good, encoding="utf-8")
+    assert f"report/chapters/05-survey.qmd:{line}: no result has the key 'survey.nn'" in said
+    assert rendered(tree) == pdf
+    analysis(tree, "render", "--engine", "offline")
+
+
+def test_a_deleted_key_fails_once_and_the_next_build_mends_it(tree):
+    path = tree / "report/build/results/02_survey/results.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["entries"]["survey.n"]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    said = analysis(tree, "render", "--engine", "offline", ok=False)
+    assert "02_survey/results.json" in said
+    assert "set aside" in said
+    analysis(tree, "run", "02_survey")
+    analysis(tree, "render", "--engine", "offline")
+
+
+def test_changed_data_makes_results_stale_until_the_notebook_runs_again(tree):
+    path = tree / "data/survey/published_counts.csv"
+    good = path.read_text(encoding="utf-8")
+    try:
+        path.write_text(good.replace(",47,", ",46,", 1), encoding="utf-8")
+        assert path.read_text(encoding="utf-8") != good
+        said = analysis(tree, "render", "--engine", "offline", ok=False)
+        assert "stale: changed since the notebook ran: data/survey/published_counts.csv" in said
+    finally:
+        path.write_text(good, encoding="utf-8")
+    analysis(tree, "render", "--engine", "offline")
+
+
+def test_an_impossible_count_is_refused_by_the_notebook(tree):
+    path = tree / "data/survey/published_counts.csv"
+    good = path.read_text(encoding="utf-8")
+    try:
+        path.write_text(good.replace(",47,", ",-47,", 1), encoding="utf-8")
+        said = analysis(tree, "run", "02_survey", ok=False)
+    finally:
+        path.write_text(good, encoding="utf-8")
+    assert re.search(r"data/survey/published_counts\.csv:\d+, column 'count': expected at least 0, got '-47'", said)
+    analysis(tree, "run", "02_survey")
+    analysis(tree, "render", "--engine", "offline")
+
+
+def test_the_same_inputs_give_the_same_numbers(tree):
+    before = (tree / "report/build/numbers.csv").read_bytes()
+    for notebook in ("01_literature", "02_survey"):
+        analysis(tree, "run", notebook)
+    analysis(tree, "check")
+    assert (tree / "report/build/numbers.csv").read_bytes() == before
