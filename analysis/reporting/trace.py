@@ -41,8 +41,8 @@ def trace(key: str) -> str:
     entry = store.entries[base]
     document = read_document(THESIS)
     rows = [("value", _value(entry)), ("means", entry.meaning)]
-    rows += [("page", line) for line in _pages(document, entry, store)]
-    rows += [("chapter", code.line.place) for code in places(document, base, store)]
+    rows += [("page", line) for line in dict.fromkeys(_pages(document, entry, store))]
+    rows += [("chapter", place) for place in dict.fromkeys(code.line.place for code in places(document, base, store))]
     rows.append(("store", f"{relative(BUILD / 'results' / entry.notebook / 'results.json')} ({entry.kind})"))
     rows.append(("origin", f"{entry.origin}: {entry.source}"))
     rows.append(("notebook", _cell(entry)))
@@ -71,22 +71,22 @@ def _pages(document: Document, entry: Entry, store: Store) -> Iterator[str]:
         return
     from pypdf import PdfReader
 
-    pages = [_letters(page.extract_text()) for page in PdfReader(pdf).pages]
+    reader = PdfReader(pdf)
+    pages = [_letters(page.extract_text()) for page in reader.pages]
     variables = store.variables()
     for code in places(document, entry.key, store):
         if code.name == "embed":
-            path = NOTEBOOKS / f"{entry.notebook}.ipynb"
-            wanted = [_letters(re.sub(r"[*_`]", "", load_captions(path).get(entry.key, "")))]
+            caption = load_captions(NOTEBOOKS / f"{entry.notebook}.ipynb").get(entry.key, "")
+            patterns = [r"(?:figure|table)\d+" + re.escape(_letters(caption))]
         else:
-            wanted = _passages(document, code, variables)
+            patterns = [re.escape(passage) for passage in _passages(document, code, variables)]
         # Captions stand in the lists of figures and tables first, in their own place last.
-        hits = [next((i for i in range(len(pages), 0, -1) if words in pages[i - 1]), 0) for words in wanted if words]
-        page = next((hit for hit in hits if hit), 0)
-        yield (
-            f"sheet {page} of {relative(pdf)}"
-            if page
-            else f"not found in {relative(pdf)} (is it older than the chapter?)"
-        )
+        hits = [[i for i, page in enumerate(pages) if re.search(pattern, page)] for pattern in patterns]
+        found = next((hit[-1] for hit in hits if hit), None)
+        if found is None:
+            yield f"not found in {relative(pdf)} (is it older than the chapter?)"
+        else:
+            yield f"{reader.page_labels[found]} (sheet {found + 1}) of {relative(pdf)}"
 
 
 def _passages(document: Document, code: Shortcode, variables: dict[str, str]) -> list[str]:
