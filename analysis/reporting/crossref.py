@@ -286,11 +286,11 @@ class _Typst(_Writer):
     def callout(self, name: str, title: list[Node], content: list[Node]) -> list[Node]:
         colour = f'icon_color: rgb("#{CALLOUT_COLOURS[name]}"), '
         return [
-            self.block("#callout(title: ["),
+            self.block("#block[#callout(title: ["),
             {"t": "Plain", "c": title},
             self.block(f"], {colour}body: ["),
             *content,
-            self.block("])"),
+            self.block("])]"),
         ]
 
     def reference(self, label: str, word: str, number: str) -> list[Node]:

@@ -46,11 +46,13 @@ class Embed:
 
         ``folder`` is the main file's folder, which image paths in the Markdown are relative to.
         """
+        # The div is Quarto's around an embedded output; the same blocks give the same spacing.
         if self.markdown:
-            return f"{self.markdown.strip()}\n\n: {self.caption} {{#{self.label}}}\n"
+            return f"::: {{.cell}}\n{self.markdown.strip()}\n\n: {self.caption} {{#{self.label}}}\n\n:::\n"
         path = write_atomic(figures / f"{self.label}{self.suffix}", self.image)
         alt = self.alt.replace("\\", r"\\").replace('"', r"\"")
-        return f'![{self.caption}]({path.relative_to(folder).as_posix()}){{#{self.label} fig-alt="{alt}"}}\n'
+        image = f'![{self.caption}]({path.relative_to(folder).as_posix()}){{#{self.label} fig-alt="{alt}"}}'
+        return f"::: {{.cell}}\n{image}\n:::\n"
 
 
 def embed_target(code: Shortcode, document: Document) -> tuple[Path, str]:

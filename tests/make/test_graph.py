@@ -195,6 +195,19 @@ def test_failed_notebook_leaves_no_results_and_only_it_runs_again(clone):
     assert clone.calls() == sorted([ALPHA, RENDER])
 
 
+def test_failing_while_making_a_deleted_output_again_fails_the_build(clone):
+    clone.built()
+    executed = clone / "report/build/notebooks/01_alpha.ipynb"
+    executed.unlink()
+    (clone / "break").write_text("01_alpha")
+    clone.make("report", fails=True)
+    assert clone.calls() == [ALPHA]
+    assert not executed.exists()
+    (clone / "break").unlink()
+    clone.make("report")
+    assert clone.calls() == [RENDER, ALPHA]
+
+
 def test_interrupted_build_goes_on_where_it_was(clone, wait_for):
     clone.make("notebooks")
     clone.calls()
