@@ -1,0 +1,166 @@
+# The one door to the workbench, and its dependency graph. `make` alone lists what there is.
+# Written for GNU make 3.81 (macOS) and later: no grouped targets, no .ONESHELL, no $(file).
+
+VENV ?= .venv
+PROFILE ?= quick
+ENGINE ?= auto
+WANDB_MODE ?= offline
+
+BUILD := report/build
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+# The caller's Python settings must not have a say in a result; WANDB_MODE keeps runs off the network.
+export PYTHONPATH := $(CURDIR)
+export PYTHONHASHSEED := 0
+export JUPYTER_PREFER_ENV_PATH := 1
+export WANDB_MODE
+unexport PYTHONHOME
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: help setup report notebooks lab test bench lint trace lock clean distclean FORCE
+
+help: ## List these targets
+	@echo "usage: make <target> [VARIABLE=value]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@awk -F '## ' '/^## / { print "  " $$2 }' Makefile
+
+## PROFILE=quick|full|gpu      parameters of the notebooks, from notebooks/profiles (quick)
+## ENGINE=auto|quarto|offline  what renders the report (auto: Quarto where there is one)
+## VENV=folder                 the virtual environment (.venv)
+## PYTHON=python3.11           the Python to build it on (the first fit of the PATH)
+## KEY=survey.n                what to trace
+
+# Said before any work begins.
+ifneq ($(filter trace,$(MAKECMDGOALS)),)
+ifeq ($(KEY),)
+$(error trace needs the key of a number, for example: make trace KEY=survey.n)
+endif
+endif
+PARAMETERS := notebooks/profiles/$(PROFILE).yaml
+ifneq ($(filter report notebooks,$(MAKECMDGOALS)),)
+ifeq ($(wildcard $(PARAMETERS)),)
+$(error there is no profile '$(PROFILE)'; PROFILE is one of: $(sort $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))))
+endif
+endif
+
+# ---- environment -----------------------------------------------------------------------------
+
+setup: $(READY) ## Make the virtual environment (other targets do it themselves)
+	@echo "$(VENV) is ready"
+
+# By content, not by time: a moved clone or another lock makes a new environment, a fresh checkout does not.
+NEEDS_VENV := $(filter-out help lock clean distclean,$(MAKECMDGOALS))
+ifneq ($(NEEDS_VENV),)
+ifneq ($(shell VENV='$(VENV)' sh env/setup.sh --check && echo ready),ready)
+$(READY): FORCE
+endif
+endif
+
+$(READY):
+	@VENV='$(VENV)' sh env/setup.sh
+
+lock: ## Pin all packages again after a change of env/requirements.txt (network)
+	@sh env/lock.sh
+
+# ---- the report: results, then chapters ------------------------------------------------------
+
+# deps.mk gives RESULTS, the results.json of every notebook of the report, and what each depends on. It is
+# looked after at every run (a tenth of a second), and only written, which restarts make, when it changes.
+DEPS := $(BUILD)/deps.mk
+ifneq ($(filter report notebooks $(BUILD)/%,$(MAKECMDGOALS)),)
+-include $(DEPS)
+endif
+EXECUTED := $(patsubst $(BUILD)/results/%/results.json,$(BUILD)/notebooks/%.ipynb,$(RESULTS))
+SOURCES := $(filter-out report/_variables.yml report/thesis.typ,$(wildcard report/chapters/*.qmd \
+	$(addprefix report/*.,qmd yml bib csl typ css scss lua)))
+DICTIONARY := $(BUILD)/generated/_data_dictionary.qmd
+RENDERER := $(wildcard analysis/__main__.py analysis/base/*.py analysis/reporting/*.py)
+
+report: $(BUILD)/thesis.pdf $(BUILD)/thesis.html report/_variables.yml ## Run what changed and render the thesis, PDF and HTML
+	@echo "up to date: $(BUILD)/thesis.pdf and $(BUILD)/thesis.html"
+
+notebooks: $(RESULTS) $(EXECUTED) | $(DEPS) ## Run the notebooks whose code, data or parameters changed
+	@echo "up to date: $(BUILD)/notebooks and $(BUILD)/results"
+
+# Writes text into the target, and leaves the file and its time alone where it already says so.
+note = mkdir -p $(@D) && { printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' >$@; }
+# For the second file of a recipe that makes two: make it again only if someone removed it.
+unless_there = { test -f $@ || $(1); } && touch $@
+
+$(BUILD)/.profile: FORCE
+	@$(call note,$(PROFILE))
+
+$(BUILD)/.rendered-from: FORCE
+	@$(call note,$(ENGINE) $(sort $(SOURCES) $(RESULTS)))
+
+$(DEPS): FORCE | $(READY)
+	@$(PY) -m analysis deps $@
+
+# Written with deps.mk; missing only where `make clean report` has just removed both.
+$(BUILD)/depends/%.json:
+	@$(PY) -m analysis deps $(DEPS)
+
+RUN = $(PY) -m analysis run $* --profile $(PROFILE)
+
+$(BUILD)/results/%/results.json: notebooks/%.ipynb $(BUILD)/.profile $(PARAMETERS) env/requirements.lock | $(READY) $(DEPS)
+	@$(RUN)
+
+$(BUILD)/notebooks/%.ipynb: $(BUILD)/results/%/results.json
+	@$(call unless_there,$(RUN))
+
+$(DICTIONARY): analysis/base/schemas.py analysis/reporting/appendix.py | $(READY)
+	@$(PY) -m analysis dictionary
+
+RENDER = $(PY) -m analysis render --engine $(ENGINE)
+
+$(BUILD)/thesis.pdf: $(RESULTS) $(EXECUTED) $(SOURCES) $(DICTIONARY) $(RENDERER) $(BUILD)/.rendered-from \
+	| $(READY) $(DEPS)
+	@$(RENDER)
+
+$(BUILD)/thesis.html: $(BUILD)/thesis.pdf
+	@$(call unless_there,$(RENDER))
+
+report/_variables.yml: $(BUILD)/thesis.html
+	@$(call unless_there,$(RENDER))
+
+trace: $(READY) ## From a number in the thesis back to its data rows: make trace KEY=survey.n
+	@$(PY) -m analysis trace '$(KEY)'
+
+# ---- working on it ---------------------------------------------------------------------------
+
+# Jupyter refuses root unless told; in a container there is often nobody else.
+lab: $(READY) ## Open JupyterLab in notebooks/ with the project's kernel
+	@$(PY) -m jupyterlab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+
+test: $(READY) ## Run all tests
+	@$(PY) -m pytest
+
+bench: $(READY) ## Measure how long rendering takes
+	@$(PY) -m pytest tests/benchmarks --benchmark-only
+
+lint: $(READY) ## Check style, spelling, and that notebooks hold no outputs
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m codespell_lib
+	@$(PY) -m nbstripout --verify --keep-id notebooks/*.ipynb
+
+# ---- tidying ---------------------------------------------------------------------------------
+
+# `make clean report` is one after the other, whatever -j says. report/build itself stays: it may be a mount.
+ifneq ($(filter clean distclean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
+clean: ## Remove everything built, except the virtual environment
+	@if [ -d $(BUILD) ]; then find $(BUILD)/ -mindepth 1 -delete; fi
+	@rm -rf report/_variables.yml report/thesis.pdf report/thesis.html report/thesis_files report/.quarto
+	@rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks
+	@find . \( -path ./.git -o -path ./.venv \) -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the virtual environment too
+	@if [ -f '$(VENV)/.setup' ]; then rm -rf '$(VENV)'; fi
