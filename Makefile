@@ -20,7 +20,7 @@ unexport PYTHONHOME
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help setup report notebooks lab test bench lint trace lock clean distclean FORCE
+.PHONY: help setup report notebooks lab test bench lint trace verify accept lock clean distclean FORCE
 
 help: ## List these targets
 	@echo "usage: make <target> [VARIABLE=value]"
@@ -72,7 +72,7 @@ lock: ## Pin all packages again after a change of env/requirements.txt (network)
 # deps.mk gives RESULTS, the results.json of every notebook of the report, and what each depends on. It is
 # looked after at every run (a tenth of a second), and only written, which restarts make, when it changes.
 DEPS := $(BUILD)/deps.mk
-ifneq ($(filter report notebooks $(BUILD)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter report notebooks accept $(BUILD)/%,$(MAKECMDGOALS)),)
 -include $(DEPS)
 endif
 EXECUTED := $(patsubst $(BUILD)/results/%/results.json,$(BUILD)/notebooks/%.ipynb,$(RESULTS))
@@ -130,6 +130,15 @@ report/_variables.yml: $(BUILD)/thesis.html
 
 trace: $(READY) ## From a number in the thesis back to its data rows: make trace KEY=survey.n
 	@$(PY) -m analysis trace '$(KEY)'
+
+# The results are removed first: a verdict is on a run that the reviewer has seen happen.
+verify: $(READY) ## Run all notebooks again and grade each number against report/reference/numbers.csv
+	@rm -rf $(BUILD)/results
+	@$(MAKE) --no-print-directory notebooks PROFILE=$(PROFILE)
+	@$(PY) -m analysis verify
+
+accept: notebooks ## Make the current numbers the reference; review its diff, then commit it
+	@$(PY) -m analysis accept
 
 # ---- working on it ---------------------------------------------------------------------------
 

@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check every claim without rendering")
     check.set_defaults(command=_check)
 
+    verify = commands.add_parser("verify", help="grade the numbers against report/reference/numbers.csv")
+    verify.set_defaults(command=_verify)
+
+    accept = commands.add_parser("accept", help="make the current numbers the reference")
+    accept.set_defaults(command=_accept)
+
     trace = commands.add_parser("trace", help="from a printed number back to its data rows")
     trace.add_argument("key", help="a number's key, or the label of a table or figure")
     trace.set_defaults(command=_trace)
@@ -85,6 +91,18 @@ def _check(options: argparse.Namespace) -> None:
 
     _, store = prepare_report()
     print(f"{len(store.entries)} results, all used and checked")
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from analysis.reporting.verify import verify
+
+    verify()
+
+
+def _accept(options: argparse.Namespace) -> None:
+    from analysis.reporting.verify import accept
+
+    accept()
 
 
 def _trace(options: argparse.Namespace) -> None:

@@ -39,7 +39,7 @@ def write_numbers(store: Store, path: Path = NUMBERS) -> Path:
     parts = [_legend(store)]
     for stem, run in sorted(store.runs.items()):
         entries = [entry for entry in store.entries.values() if entry.notebook == stem]
-        parts.append(f"## Notebook `{stem}` {{.unnumbered}}\n\n{_run_line(run)}")
+        parts.append(f"## Notebook `{stem}` {{.unnumbered .unlisted}}\n\n{_run_line(run)}")
         numbers = sorted((entry for entry in entries if entry.kind == "number"), key=lambda entry: entry.key)
         shown = sorted((entry for entry in entries if entry.kind != "number"), key=lambda entry: entry.key)
         if numbers:
@@ -84,7 +84,7 @@ def write_dictionary(path: Path = DICTIONARY) -> Path:
                 )
             )
         parts.append(
-            f"## {spec.title.rstrip('.')} {{.unnumbered}}\n\nOne row of `data/{file}`.\n\n"
+            f"## {spec.title.rstrip('.')} {{.unnumbered .unlisted}}\n\nOne row of `data/{file}`.\n\n"
             + pipe_table(("Column", "Type", "Meaning"), rows, (26, 12, 62))
         )
     return write_atomic(path, "\n\n".join(parts) + "\n")

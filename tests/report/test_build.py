@@ -217,3 +217,10 @@ def test_the_same_inputs_give_the_same_numbers(tree):
         analysis(tree, "run", notebook)
     analysis(tree, "check")
     assert (tree / "report/build/numbers.csv").read_bytes() == before
+    assert "identical" in analysis(tree, "verify")
+
+
+def test_the_committed_reference_is_what_the_notebooks_give(tree):
+    """The diff of this file is the review of the thesis's claims: renew it with ``make accept``."""
+    fresh = (tree / "report/build/numbers.csv").read_bytes()
+    assert (ROOT / "report/reference/numbers.csv").read_bytes() == fresh
