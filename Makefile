@@ -143,8 +143,8 @@ accept: notebooks ## Make the current numbers the reference; review its diff, th
 # ---- working on it ---------------------------------------------------------------------------
 
 # Jupyter refuses root unless told; in a container there is often nobody else.
-lab: $(READY) ## Open JupyterLab in notebooks/ with the project's kernel
-	@$(PY) -m jupyterlab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: $(READY) ## Open JupyterLab at the guided tour, with the project's kernel
+	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: $(READY) ## Run all tests
 	@$(PY) -m pytest

@@ -51,7 +51,7 @@ def write_numbers(store: Store, path: Path = NUMBERS) -> Path:
         if shown:
             captions = load_captions(NOTEBOOKS / f"{stem}.ipynb")
             parts.append(
-                pipe_table(("Label", "What it shows", "Source"), [_shown_row(e, captions) for e in shown], (30, 36, 34))
+                pipe_table(("Label", "What it shows", "Source"), [_shown_row(e, captions) for e in shown], (26, 42, 32))
             )
     return write_atomic(path, "\n\n".join(parts) + "\n")
 
@@ -120,7 +120,7 @@ def _run_line(run: Mapping) -> str:
 
 def _number_row(entry: Entry) -> tuple[str, ...]:
     interval = f" ({entry.interval_text})" if entry.interval_text else ""
-    method = f" {entry.method.rstrip('.')}." if entry.method else ""
+    method = f" {entry.method[0].upper()}{entry.method[1:].rstrip('.')}." if entry.method else ""
     return (f"{entry.text}{interval}", f"{entry.meaning.rstrip('.')}.{method} `{entry.key}`", _source(entry))
 
 
