@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.base.errors import InputError, Problem
 
-STATUS_NAMES = {"published": "published", "picture_only": "in a picture only", "not_published": "not published"}
+STATUS_NAMES = {"published": "published", "picture_only": "in a picture, if at all", "not_published": "not published"}
 """Status as stored and as printed."""
 
 _KIND_NAMES = {
@@ -157,7 +157,7 @@ def build_search_flow(protocol: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFram
             0.5,
             0,
             1.9,
-            f"Systematic arm: {libraries} scientific libraries\n(names stand in a picture only)",
+            f"Systematic arm: {libraries} scientific libraries\n(not named in the text)",
             True,
         ),
         ("glr_source", 2.5, 0, 1.9, f"Grey arm: {grey_source}\n(PDF documents of companies, .com)", True),

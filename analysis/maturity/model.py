@@ -143,10 +143,10 @@ def build_stage_table(model: MaturityModel, summary: pd.DataFrame) -> pd.DataFra
             "Stage": [f"{stage.number} {stage.name}" for stage in model.stages],
             "Starts from": [stage.from_state for stage in model.stages],
             "Gained": [stage.to_state for stage in model.stages],
-            "Precond.": summary["preconditions"],
+            "Conditions": summary["preconditions"],
             "Peer-rev.": summary["with_peer_reviewed"],
             "One source": summary["single_source"],
-            "In all": summary["cumulative"],
+            "Up to here": summary["cumulative"],
         }
     )
 

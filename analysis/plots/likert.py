@@ -166,7 +166,7 @@ def draw_likert(
     bars.spines["left"].set_visible(False)
     bars.xaxis.set_major_locator(MultipleLocator(0.25))
     bars.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{abs(100 * share):.0f}%"))
-    bars.set_xlabel("Respondents; counts in the bars")
+    bars.set_xlabel("Share of respondents; counts in the bars")
     low, high = placed["start"].min(), (placed["start"] + placed["width"]).max()
     bars.set_xlim(min(low, 0) - 0.02, max(high, 0) + 0.02)
 

@@ -25,7 +25,7 @@ _TYPE_WORDS = {
     "string": "text",
     "str": "text",
     "string[python]": "text",
-    "Int64": "whole number",
+    "Int64": "integer",
     "Float64": "number",
     "boolean": "yes or no",
 }

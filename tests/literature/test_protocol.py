@@ -31,7 +31,7 @@ def test_published_facts(protocol):
 
 
 def test_an_unpublished_value_cannot_be_used(protocol):
-    with pytest.raises(InputError, match="in a picture only"):
+    with pytest.raises(InputError, match="in a picture, if at all"):
         protocol_value(protocol, "library_names")
     with pytest.raises(InputError, match="not published"):
         protocol_count(protocol, "slr_found")
@@ -66,7 +66,7 @@ def test_printed_protocol_has_no_empty_value_and_no_counts(protocol):
     table = build_protocol_table(protocol)
     assert len(table) == (protocol["kind"] != "count").sum()
     assert table["Value"].notna().all()
-    assert table.loc[table["What"] == "Names of the libraries", "Value"].item() == "in a picture only"
+    assert table.loc[table["What"] == "Names of the libraries", "Value"].item() == "in a picture, if at all"
     assert table.loc[table["What"] == "First day of the search period", "Value"].item() == "1 January 2015"
 
 
