@@ -76,8 +76,8 @@ ifneq ($(filter report notebooks accept $(BUILD)/%,$(MAKECMDGOALS)),)
 -include $(DEPS)
 endif
 EXECUTED := $(patsubst $(BUILD)/results/%/results.json,$(BUILD)/notebooks/%.ipynb,$(RESULTS))
-SOURCES := $(filter-out report/_variables.yml report/thesis.typ,$(wildcard report/chapters/*.qmd \
-	$(addprefix report/*.,qmd yml bib csl typ css scss lua)))
+SOURCES := $(filter-out report/_variables.yml report/thesis.typ,$(wildcard report/chapters/*.qmd report/images/* \
+	$(addprefix report/*.,qmd yml bib csl typ css scss lua svg png jpg)))
 DICTIONARY := $(BUILD)/generated/_data_dictionary.qmd
 RENDERER := $(wildcard analysis/__main__.py analysis/base/*.py analysis/reporting/*.py)
 
@@ -113,7 +113,7 @@ $(BUILD)/results/%/results.json: notebooks/%.ipynb $(BUILD)/.profile $(PARAMETER
 $(BUILD)/notebooks/%.ipynb: $(BUILD)/results/%/results.json
 	@$(call unless_there,$(RUN))
 
-$(DICTIONARY): analysis/base/schemas.py analysis/reporting/appendix.py | $(READY)
+$(DICTIONARY): analysis/base/schemas.py analysis/base/markdown.py analysis/reporting/appendix.py | $(READY)
 	@$(PY) -m analysis dictionary
 
 RENDER = $(PY) -m analysis render --engine $(ENGINE)

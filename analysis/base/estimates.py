@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
+from numbers import Integral
 from typing import ParamSpec
 
 P = ParamSpec("P")
@@ -54,6 +55,8 @@ class Estimate:
 
         >>> Estimate(0.56, 0.453, 0.661, unit="share").interval_text()
         '45.3–66.1%'
+        >>> Estimate(0.0, -0.1, 0.1, unit="share").interval_text()
+        '-10.0 to 10.0%'
         """
         if self.low is None or self.high is None:
             return ""
@@ -62,7 +65,7 @@ class Estimate:
             low = low.removesuffix("%")
         elif self.unit:
             low = low.removesuffix(f" {self.unit}")
-        return f"{low}–{high}"
+        return f"{low} to {high}" if "-" in f"{low}{high}" else f"{low}–{high}"
 
 
 def format_value(value: float, unit: str = "", digits: int = 1) -> str:
@@ -70,10 +73,12 @@ def format_value(value: float, unit: str = "", digits: int = 1) -> str:
 
     >>> format_value(84), format_value(0.125, "share"), format_value(1234.5, "h")
     ('84', '12.5%', '1,234.5 h')
+    >>> format_value(-0.0001, "share")
+    '0.0%'
     """
     if unit == "share":
-        return f"{100 * value:.{digits}f}%"
-    number = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+        return f"{100 * value:z.{digits}f}%"
+    number = f"{value:,}" if isinstance(value, Integral) else f"{value:z,.{digits}f}"
     return f"{number} {unit}" if unit else number
 
 

@@ -17,7 +17,6 @@ DATA = ROOT / "data"
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = NOTEBOOKS / "profiles"
 REPORT = ROOT / "report"
-CHAPTERS = REPORT / "chapters"
 BUILD = REPORT / "build"
 """Everything made by a build; never committed, safe to delete."""
 

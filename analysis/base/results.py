@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -67,6 +68,8 @@ class Entry:
         File → file lines of the data rows behind it.
     file : str
         Stored table (CSV) or figure (SVG), relative to the results folder.
+    shown : str
+        Digest of the table or figure as the notebook shows it, which is what the report embeds.
     """
 
     key: str
@@ -86,6 +89,7 @@ class Entry:
     interval_text: str = ""
     rows: Mapping[str, Sequence[int]] = field(default_factory=dict)
     file: str = ""
+    shown: str = ""
     notebook: str = ""
 
     def variants(self) -> dict[str, str]:
@@ -116,6 +120,8 @@ class Results:
         self.notebook = notebook
         self.parameters = dict(parameters)
         self.folder = folder or BUILD / "results" / notebook
+        # Taken now, not on saving: what is edited while the notebook runs did not make its results.
+        self._digests = provenance.dependencies(NOTEBOOKS / f"{notebook}.ipynb")
         self._entries: dict[str, Entry] = {}
         self._files: dict[str, bytes] = {}
 
@@ -154,7 +160,8 @@ class Results:
         Raises
         ------
         ResultsError
-            Malformed or repeated key, unknown origin, missing source or meaning.
+            Malformed or repeated key, unknown origin, missing source or meaning, or a value or bound
+            that is not a finite number.
         """
         if not _NUMBER_KEY.fullmatch(key) or key.endswith(FORMS):
             raise ResultsError(
@@ -171,8 +178,7 @@ class Results:
         if isinstance(value, Estimate):
             text = text or value.text(digits)
         elif not isinstance(value, str):
-            value = value.item() if hasattr(value, "item") else value
-            text = text or format_value(value, unit, digits)
+            text = text or format_value(_plain(value), unit, digits)
         self._add(
             Entry(
                 key=key,
@@ -186,7 +192,7 @@ class Results:
                 low=_significant(estimate.low) if estimate else None,
                 high=_significant(estimate.high) if estimate else None,
                 confidence=estimate.confidence if estimate else None,
-                n=estimate.n if estimate else None,
+                n=_plain(estimate.n) if estimate else None,
                 method=estimate.method if estimate else "",
                 function=estimate.function if estimate else "",
                 interval_text=estimate.interval_text(digits) if estimate else "",
@@ -222,14 +228,16 @@ class Results:
         """
         self._check_label(key, "tbl")
         self._files[f"{key}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
-        self._add(Entry(key, "table", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.csv"))
         import pandas as pd
         from IPython.display import Markdown
 
         numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
         cells = [["" if pd.isna(value) else value for value in row] for row in frame.itertuples(index=False)]
         letters = align or "".join("r" if flag else "l" for flag in numeric)
-        return Markdown(pipe_table(list(frame.columns), cells, widths, letters))
+        markdown = pipe_table(list(frame.columns), cells, widths, letters)
+        shown = content_digest(markdown.encode())
+        self._add(Entry(key, "table", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.csv", shown=shown))
+        return Markdown(markdown)
 
     def figure(
         self,
@@ -254,8 +262,10 @@ class Results:
             figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight", pad_inches=0.03)
         plt.close(figure)
         self._files[f"{key}.svg"] = buffer.getvalue()
-        self._add(Entry(key, "figure", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.svg"))
-        return SVG(buffer.getvalue().decode())
+        picture = SVG(buffer.getvalue().decode())
+        shown = content_digest(picture.data.encode())
+        self._add(Entry(key, "figure", origin, source, meaning, rows=_row_lines(rows), file=f"{key}.svg", shown=shown))
+        return picture
 
     def save(self) -> str:
         """Write everything to the results folder; ``results.json`` last. Returns one line to print.
@@ -274,7 +284,7 @@ class Results:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": provenance.machine(),
             "commit": provenance.commit(),
-            "digests": provenance.dependencies(NOTEBOOKS / f"{self.notebook}.ipynb"),
+            "digests": self._digests,
             "files": {name: content_digest(content) for name, content in sorted(self._files.items())},
             "entries": entries,
             "entries_digest": content_digest(canonical(entries)),
@@ -304,6 +314,11 @@ class Results:
             )
         if entry.kind == "number" and not entry.meaning.strip():
             problems.append(Problem(entry.key, "no meaning", "say in one line what the number says"))
+        problems += [
+            Problem(entry.key, f"its {name} is {value}", "store what can be computed, and say in words what cannot")
+            for name, value in (("value", entry.value), ("low bound", entry.low), ("high bound", entry.high))
+            if isinstance(value, float) and not math.isfinite(value)
+        ]
         for other in self._entries:
             if other == entry.key or other.startswith(f"{entry.key}.") or entry.key.startswith(f"{other}."):
                 problems.append(Problem(entry.key, f"collides with the key '{other}'", "give one of them another name"))
@@ -334,7 +349,13 @@ def _row_lines(rows: pd.DataFrame | Sequence[pd.DataFrame]) -> dict[str, list[in
 
 def _significant(value: float | int | str | None) -> float | int | str | None:
     """Ten significant digits, so that the same inputs give the same bytes on every machine."""
+    value = _plain(value)
     return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def _plain(value: Any) -> Any:
+    """A numpy scalar as Python's own number: JSON would write it as text."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def canonical(value: Any) -> bytes:

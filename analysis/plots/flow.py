@@ -38,8 +38,11 @@ def draw_flow(boxes: pd.DataFrame, arrows: pd.DataFrame) -> Figure:
     Raises
     ------
     InputError
-        A repeated box, an arrow from or to an unknown box, an arrow upwards, or a text that does not fit its box.
+        No box, a repeated box, an arrow from or to an unknown box or to itself, an arrow upwards, or a text that
+        does not fit its box.
     """
+    if boxes.empty:
+        raise InputError("The flow chart cannot be drawn.", [Problem("boxes", "no boxes", "give at least one")])
     lanes = float((boxes["lane"] + boxes["width"] / 2).max() - (boxes["lane"] - boxes["width"] / 2).min())
     lane_in = theme.TEXT_WIDTH_IN / (lanes + 0.06)
     texts = {row.box: _wrap(row.text, row.width * lane_in) for row in boxes.itertuples()}
@@ -112,6 +115,10 @@ def _check(boxes: pd.DataFrame, arrows: pd.DataFrame, texts: dict[str, str]) -> 
         Problem("arrows", f"'{arrow.start}' → '{arrow.end}' runs upwards", "put the end below the start")
         for arrow in arrows.itertuples()
         if {arrow.start, arrow.end} <= names and level[arrow.end] < level[arrow.start]
+    ]
+    problems += [
+        Problem("arrows", f"'{name}' → '{name}' leads nowhere", "name two boxes")
+        for name in arrows.loc[arrows["start"] == arrows["end"], "start"]
     ]
     problems += [
         Problem(

@@ -42,7 +42,7 @@ def draw_intervals(
     Raises
     ------
     InputError
-        No rows, a group that is interrupted by another, or a value outside its interval; all listed.
+        No rows, a group that is interrupted by another, or a value outside its interval or without one; all listed.
     """
     _check(rows)
     places: list[tuple[float, dict[str, Any]]] = []
@@ -103,7 +103,8 @@ def _check(rows: pd.DataFrame) -> None:
     runs = (rows["group"] != rows["group"].shift()).cumsum()
     split = rows["group"].groupby(rows["group"]).size().index[runs.groupby(rows["group"]).nunique() > 1]
     problems += [Problem(str(group), "its rows do not stand together", "sort the rows by group") for group in split]
-    wrong = rows[(rows["value"] < rows["low"] - 1e-12) | (rows["value"] > rows["high"] + 1e-12)]
+    # Written so that a missing value or bound counts as outside.
+    wrong = rows[~((rows["value"] >= rows["low"] - 1e-12) & (rows["value"] <= rows["high"] + 1e-12))]
     problems += [
         Problem(
             f"{row['group']}, {row['label']}",

@@ -48,10 +48,12 @@ def place_segments(segments: pd.DataFrame, midpoint: float) -> pd.DataFrame:
     Raises
     ------
     InputError
-        A negative count, overlapping pieces, counts that do not reach ``n``, or a midpoint inside a
-        piece that covers several answers.
+        No pieces, a negative count, overlapping pieces, counts that do not reach ``n``, an item with
+        more than one ``n``, or a midpoint inside a piece that covers several answers.
     """
     problems, placed = [], []
+    if segments.empty:
+        problems.append(Problem("segments", "there is nothing to draw", "give at least one item"))
     for item, rows in segments.groupby("item", sort=False):
         rows = rows.sort_values("first", kind="stable")
         span = rows["last"] - rows["first"] + 1
@@ -70,7 +72,9 @@ def place_segments(segments: pd.DataFrame, midpoint: float) -> pd.DataFrame:
 def _faults(item: str, rows: pd.DataFrame, midpoint: float) -> list[Problem]:
     total, n = rows["count"].sum(), rows["n"].iloc[0]
     found = []
-    if (rows["count"] < 0).any() or n <= 0:
+    if rows["n"].nunique() > 1:
+        found.append(Problem(item, f"it has several n: {sorted(set(rows['n']))}", "give one number of respondents"))
+    elif (rows["count"] < 0).any() or n <= 0:
         found.append(Problem(item, "a count is below zero, or nobody answered", "correct the table"))
     elif total != n:
         found.append(
@@ -130,7 +134,7 @@ def draw_likert(
     Raises
     ------
     InputError
-        See `place_segments`; also an item without its share beside, or a position outside the scale.
+        See `place_segments`; also an item without its share and interval beside, or a position outside the scale.
     """
     k = len(scale)
     midpoint = (k + 1) / 2 if midpoint is None else midpoint
@@ -255,6 +259,10 @@ def _check(placed: pd.DataFrame, beside: pd.DataFrame, items: list[str], k: int)
         Problem(str(item), "has no share to stand beside it, or several", "give one row an item")
         for item in items
         if (beside["item"] == item).sum() != 1
+    ]
+    problems += [
+        Problem(str(item), "its share or interval is missing", "give value and both bounds")
+        for item in beside.loc[beside[["share", "low", "high"]].isna().any(axis=1), "item"]
     ]
     outside = placed[(placed["first"] < 1) | (placed["last"] > k)]
     problems += [

@@ -46,15 +46,17 @@ def draw_stacked_counts(
     Raises
     ------
     InputError
-        No rows, more classes than can be told apart, or a count that is negative or missing.
+        No rows, no class, more classes than can be told apart, or a count that is negative, broken or missing.
     """
     problems = []
     if counts.empty:
         problems.append(Problem("counts", "no rows", "give at least one bar"))
+    if not classes:
+        problems.append(Problem("classes", "no class", "give at least one"))
     if len(classes) > len(_STYLES):
         problems.append(Problem("classes", f"{len(classes)} classes", f"at most {len(_STYLES)} can be told apart"))
     for name in classes:
-        bad = counts.index[counts[name].isna() | (counts[name] < 0)]
+        bad = counts.index[counts[name].isna() | (counts[name] < 0) | (counts[name] % 1 != 0)]
         problems += [
             Problem(f"counts, row {row}, column '{name}'", f"got {counts.at[row, name]}", "a count from 0")
             for row in bad
@@ -73,7 +75,7 @@ def draw_stacked_counts(
         left = left + counts[name]
     axes.set_yticks(places, list(counts[label]))
     axes.invert_yaxis()
-    axes.set_xlim(0, left.max() * 1.02)
+    axes.set_xlim(0, max(1, left.max()) * 1.02)
     axes.set_xlabel(axis_label)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -38,9 +38,6 @@ SERIES: tuple[str, ...] = (PALETTE["primary"], PALETTE["secondary"], PALETTE["te
 DIVERGING: tuple[str, ...] = ("#a4561a", "#e3ad7c", "#e9e7e2", "#8db4d6", "#1f4e79")
 """Five ordered answers, from disagreement over the midpoint to agreement; each side darkens outwards."""
 
-HATCHES: tuple[str, ...] = ("", "////", "....", "\\\\\\\\", "xx")
-"""A second code beside colour where areas touch."""
-
 _RC: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: same glyphs, same layout on every machine

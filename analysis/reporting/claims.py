@@ -10,14 +10,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from analysis.base.errors import Problem
 from analysis.base.paths import BUILD, relative
 from analysis.base.results import LABELLED_ORIGINS
 from analysis.base.store import Store
-from analysis.reporting.embeds import embed_target, load_captions
-from analysis.reporting.sources import SHORTCODE, Document, Line, Shortcode, paragraphs
+from analysis.reporting.embeds import embed_target, load_captions, load_embed
+from analysis.reporting.sources import SHORTCODE, Document, Line, Shortcode, outside_math, paragraphs
 
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _ASIDE = re.compile(
@@ -30,22 +31,23 @@ _ASIDE = re.compile(
     | \[\^[^\]]*\]:?                         # footnote marks
     | <https?://[^>]*> | https?://\S+        # addresses
     | \{[^}]*\}                              # attributes
-    | \$\$.*?\$\$ | \$(?!\s)[^$]+?(?<!\s)\$  # formulas
     | <!--.*?-->
     """,
     re.VERBOSE,
 )
 _ALLOWED = re.compile(
     rf"""
-      ^\s*(?:>\s*)*\(?\d+[.)]\s                                  # item of a numbered list
-    | \b\d{{1,2}}\s(?:{_MONTHS})\b                               # 31 March 2021
-    | (?:§§?|\b(?:[Ss]ections?|[Cc]hapters?|[Tt]ables?|[Ff]igures?|[Pp]ages?|[Aa]ppendix|pp?\.|no\.))\s*
-      \d[\d.]*(?:\s*(?:–|-|,|and|to)\s*\d[\d.]*)*                 # place in a source
+      \b\d{{1,2}}\s(?:{_MONTHS})\b                               # 31 March 2021
+    | (?:§|\b(?:[Ss]ection|[Cc]hapter|[Tt]able|[Ff]igure|[Pp]age|[Aa]ppendix|p\.|no\.))\s*
+      \d[\d.]*(?:[–-]\d[\d.]*)?                                  # place in a source
+    | (?:§§|\b(?:[Ss]ections|[Cc]hapters|[Tt]ables|[Ff]igures|[Pp]ages|pp\.))\s*
+      \d[\d.]*(?:\s*(?:–|-|,|and|to)\s*\d[\d.]*)*
     | \b(?:1[89]|20)\d\d\b(?!\s*%|[.,]\d)                        # a year
     """,
     re.VERBOSE,
 )
-_NUMBER = re.compile(r"(?<![\w.])[+−-]?\d[\d,.]*(?:\s?%|\b)")
+_LIST_MARK = re.compile(r"^\s*(?:>\s*)*\(?\d+[.)]\s")
+_NUMBER = re.compile(r"(?<![\w.])[+−-]?(?:\.?\d[\d,.]*(?:\s?%|\b)|[½⅓⅔¼¾⅕⅛])")
 _SPELLED = re.compile(
     r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-\w+)?|hundred|half|(?:one|two)[ -]thirds?"
@@ -112,6 +114,13 @@ def _check_embeds(document: Document, store: Store) -> Iterator[Problem]:
                 f"'{label}' shows {entry.origin} numbers, and its caption does not say so",
                 f"write the word '{entry.origin}' in the cell's {label[:3]}-cap",
             )
+        elif entry.shown and (embed := load_embed(path, label)) and embed.digest != entry.shown:
+            # A run that was killed, or had no room left, after its results were saved leaves the older notebook.
+            yield Problem(
+                code.line.place,
+                f"'{label}' in {relative(path)} is not the one that the results hold",
+                f"rm {relative(path)}, then: make report",
+            )
 
 
 def _caption(notebook: Path, label: str) -> str:
@@ -121,19 +130,24 @@ def _caption(notebook: Path, label: str) -> str:
 def check_typed(document: Document) -> Iterator[Problem]:
     """Statistics typed by hand in the abstract and the chapters, by file and line."""
     remedy = "store it in a notebook and write {{< var key >}}; [words]{.literal} if it is no statistic"
-    in_math = False
-    for line in [*_abstract(document), *document.lines]:
-        text = line.prose
-        if text.count("$$") == 1:
-            in_math = not in_math
-            continue
-        if in_math or "build" in line.file.parts:
+    in_list = after_blank = True
+    for line, text in chain(outside_math(_abstract(document)), outside_math(document.lines)):
+        # A number that opens a line is an item's only where the paragraph is a list.
+        in_list = bool(_LIST_MARK.match(text)) if after_blank else in_list
+        after_blank = not line.text.strip()
+        if "build" in line.file.parts:
             continue  # generated appendices print the store itself
-        text = _ASIDE.sub(" ", text)
+        text = _ASIDE.sub(_said_beside, _LIST_MARK.sub(" ", text) if in_list else text)
         for match in _SPELLED.finditer(text):
             yield Problem(line.place, f"statistic typed by hand: '{match[0]}'", remedy)
         for match in _NUMBER.finditer(_ALLOWED.sub(" ", text)):
             yield Problem(line.place, f"statistic typed by hand: '{match[0].strip()}'", remedy)
+
+
+def _said_beside(aside: re.Match[str]) -> str:
+    """What of an aside is prose after all: the words before a citation within its brackets."""
+    cited = aside[0].startswith("[") and "@" in aside[0] and not aside[0].endswith("}")
+    return " ".join(part.partition("@")[0] for part in aside[0].strip("[]").split(";")) if cited else " "
 
 
 def _abstract(document: Document) -> list[Line]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from analysis.base.errors import Problem
-from analysis.reporting.sources import Document, Line, shortcodes
+from analysis.reporting.sources import Document, Line, outside_math, shortcodes
 
 CALLOUTS = {"note": "Note", "tip": "Tip", "important": "Important", "warning": "Warning", "caution": "Caution"}
 FORMATS = ("html", "typst")
@@ -44,37 +44,50 @@ _CODE_CELL = re.compile(r"^\s*(?:`{3,}|~{3,})\s*\{(?P<spec>[^}]*)\}")
 _HTML = re.compile(r"</?[a-zA-Z][\w-]*(?:\s[^<>]*)?/?>")
 _RAW = re.compile(r"`\{=(?P<format>\w+)\}")
 _TEX = re.compile(r"(?<![\\$])\\(?:[a-zA-Z]{2,})")
-_MATH = re.compile(r"\$\$.*?\$\$|(?<!\\)\$(?!\s)[^$]+?(?<!\s)\$")
 _LEFTOVER = re.compile(r"\{\{<|>\}\}")
+_ESCAPED = re.compile(r"\\[^\w\s]")
+_NO_LETTER = re.compile("[\u3000-\ufaff\ufb07-\U0001d3ff\U0001d800-\U0010ffff]")
+"""Emoji and scripts that the fonts of the PDF lack: they would print as empty boxes, and no engine says so."""
+
+_SIZE = re.compile(r"\d+(?:\.\d+)?(?:%|in|cm|mm)")
+_COLUMN_WIDTHS = re.compile(r"\[\s*\d+(?:\.\d+)?(?:\s*,\s*\d+(?:\.\d+)?)*\s*\]")
 
 
 def check_constructs(document: Document) -> list[Problem]:
     """Everything in the report that lies outside the subset, in the order of its lines."""
-    problems = [
-        Problem(
-            document.find(f"{key}:"),
-            f"front matter key '{key}' is not supported",
-            f"use: {', '.join(sorted(FRONT_KEYS))}",
-        )
-        for key in document.front
-        if key not in FRONT_KEYS
-    ]
-    if "date" in document.front and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(document.front["date"])):
-        what = f"date '{document.front['date']}' would print differently from each engine"
-        problems.append(Problem(document.find("date:"), what, "write it as YYYY-MM-DD"))
-    in_math = False
-    for line in document.lines:
-        if line.code:
-            problems += _check_fence(line)
-            continue
-        text = line.prose
-        fences = text.count("$$")
-        if not in_math and fences != 1:
-            problems += _check_prose(line, _MATH.sub(lambda match: " " * len(match[0]), text))
-        elif fences == 1 and in_math:
-            problems += _check_attributes(line, text.split("$$")[1])
-        in_math ^= fences % 2 == 1
+    problems = list(_check_front(document))
+    problems += _check_metadata_blocks(document)
+    for line in document.all_lines:
+        if match := _NO_LETTER.search(line.text):
+            problems.append(_refuse(line, f"no font of the PDF has '{match[0]}'", "write it in words"))
+    for line, text in outside_math(document.lines):
+        problems += _check_code(line, text)
+        if not line.code:
+            problems += _check_prose(line, text)
     return problems
+
+
+def _check_front(document: Document) -> Iterator[Problem]:
+    for key, value in document.front.items():
+        place = document.find(f"{key}:")
+        if key not in FRONT_KEYS:
+            remedy = f"use: {', '.join(sorted(FRONT_KEYS))}"
+            yield Problem(place, f"front matter key '{key}' is not supported", remedy)
+        elif key == "date" and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
+            yield Problem(place, f"date '{value}' would print differently from each engine", "write it as YYYY-MM-DD")
+        elif key == "lang" and str(value).partition("-")[0] != "en":
+            yield Problem(place, f"lang '{value}': only English words are set the same by both", "write lang: en")
+        elif key == "author" and (isinstance(value, dict) or any(isinstance(name, dict) for name in value)):
+            yield Problem(place, "an author with parts would print otherwise from each engine", "write the name alone")
+
+
+def _check_metadata_blocks(document: Document) -> Iterator[Problem]:
+    """A YAML block in the body sets options past the check of the front matter."""
+    before, blank = Line("", document.path, 0), Line("", document.path, 0)
+    for line, after in zip(document.lines, (*document.lines[1:], blank), strict=True):
+        if line.text.rstrip() == "---" and not line.code and not before.text.strip() and after.text.strip():
+            yield _refuse(line, "a YAML block in the text is not supported", "a rule (---) needs a blank line below it")
+        before = line
 
 
 def attributes(text: str) -> tuple[str, list[str], dict[str, str], list[str]]:
@@ -96,8 +109,11 @@ def _refuse(line: Line, what: str, remedy: str) -> Problem:
     return Problem(line.place, what, remedy)
 
 
-def _check_fence(line: Line) -> Iterator[Problem]:
-    match = _CODE_CELL.match(line.text)
+def _check_code(line: Line, text: str) -> Iterator[Problem]:
+    """Code cells, raw blocks, and shortcodes in code or formulas, which Quarto fills in or breaks."""
+    if line.text.count("{{<") > text.count("{{<"):
+        yield _refuse(line, "a shortcode within code or a formula is not supported", "write it in the prose")
+    match = _CODE_CELL.match(line.text) if line.code else None
     if not match:
         return
     spec = match["spec"].strip()
@@ -107,6 +123,8 @@ def _check_fence(line: Line) -> Iterator[Problem]:
         yield _refuse(
             line, f"code cell {{{spec}}}: chapters do not execute code", "put it in a notebook and embed its output"
         )
+    elif re.search("[#=]", spec):
+        yield _refuse(line, f"attributes {{{spec}}} of a code block are not supported", "keep the language alone")
 
 
 def _check_prose(line: Line, text: str) -> Iterator[Problem]:
@@ -115,13 +133,14 @@ def _check_prose(line: Line, text: str) -> Iterator[Problem]:
             yield _refuse(line, f"shortcode '{code.name}' is not supported", f"use: {', '.join(sorted(_SHORTCODES))}")
         elif code.name != "var" and line.text.strip() != code.text:
             yield _refuse(line, f"shortcode '{code.name}' must stand on a line of its own", "give it its own line")
-    rest = re.sub(r"\{\{<.*?>\}\}", "", text)
+    if re.search(r"\\\{\{<", text):
+        yield _refuse(line, "an escaped shortcode is not supported", "leave the backslash out")
+    rest = re.sub(r"<!--.*?-->|\{\{<.*?>\}\}", lambda match: " " * len(match[0]), text)
     if _LEFTOVER.search(rest):
         yield _refuse(line, "broken shortcode", "write {{< name argument >}} on one line")
     if match := _RAW.search(line.text):
         yield _refuse(line, f"raw inline {{={match['format']}}} is not supported", "write it in Markdown")
-    without_comments = re.sub(r"<!--.*?-->", "", rest)
-    without_links = re.sub(r"<(?:https?|mailto):[^>]*>", "", without_comments)
+    without_links = re.sub(r"<(?:https?|mailto):[^>]*>", "", rest)
     if match := _HTML.search(without_links):
         yield _refuse(line, f"raw HTML {match[0]} is not supported", "write it in Markdown")
     if match := _TEX.search(rest):
@@ -129,7 +148,7 @@ def _check_prose(line: Line, text: str) -> Iterator[Problem]:
     if match := _DIV.match(rest):
         yield from _check_div(line, match["attributes"])
     else:
-        yield from _check_attributes(line, rest)
+        yield from _check_attributes(line, _ESCAPED.sub("  ", rest))
 
 
 def _check_div(line: Line, spec: str) -> Iterator[Problem]:
@@ -159,21 +178,26 @@ def _check_attributes(line: Line, text: str) -> Iterator[Problem]:
             kind, classes_ok, keys_ok = "table", set(), _TABLE_ATTRIBUTES
         elif before.endswith("]"):
             kind, classes_ok, keys_ok = "span", {"literal"}, frozenset()
-        else:
+        elif line.prose[: match.start()].rstrip().endswith("$$"):
             kind, classes_ok, keys_ok = "equation", set(), frozenset()
+        else:
+            remedy = "put them on the line of the heading, image, caption or formula; a brace that is text is \\{"
+            yield _refuse(line, f"attributes {match[0]} belong to nothing", remedy)
+            continue
         unknown = [*(f".{c}" for c in classes if c not in classes_ok), *(k for k in pairs if k not in keys_ok), *others]
         unknown = [item for item in unknown if item != "-"] if kind == "heading" else unknown
         if unknown:
             yield _refuse(line, f"{kind} attribute {', '.join(unknown)} is not supported", "leave it out")
         prefix = identifier.partition("-")[0]
         expected = {"heading": ("sec",), "image": ("fig",), "table": ("tbl",), "equation": ("eq",)}.get(kind)
-        if identifier and prefix in REFERENCES and expected and prefix not in expected:
+        if identifier and expected and prefix not in expected and (prefix in REFERENCES or kind == "equation"):
             yield _refuse(
                 line, f"{kind} label '{identifier}' is not a {expected[0]}- label", f"call it {expected[0]}-…"
             )
-        if identifier and kind == "equation" and prefix != "eq":
-            yield _refuse(
-                line,
-                f"attribute #{identifier} belongs to nothing",
-                "headings, images, tables and equations carry labels",
-            )
+        for key, pattern, example in (
+            ("width", _SIZE, "80% or 12cm"),
+            ("height", _SIZE, "80% or 12cm"),
+            ("tbl-colwidths", _COLUMN_WIDTHS, '"[20, 80]"'),
+        ):
+            if key in pairs and key in keys_ok and not pattern.fullmatch(pairs[key]):
+                yield _refuse(line, f"{key} '{pairs[key]}' is not supported", f"write for example {key}={example}")

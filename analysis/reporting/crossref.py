@@ -46,6 +46,10 @@ class Labels:
         if identifier.startswith("sec-"):
             self._set(identifier, number)
 
+    def refuse(self, where: str | list[Node], what: str, remedy: str) -> None:
+        """Note a problem, at a label or at words of the text."""
+        self.problems.append(Problem(where if isinstance(where, str) else plain_text(where)[:60], what, remedy))
+
     def _set(self, identifier: str, number: str) -> None:
         if identifier in self.numbers:
             self.problems.append(Problem(f"#{identifier}", "the label is given twice", "give one of them another name"))
@@ -128,23 +132,49 @@ def _equation(block: Node) -> str:
 
 
 def _number(blocks: list[Node], labels: Labels) -> None:
+    """Count what carries a number; what would carry another one in stock Quarto is a problem."""
+    sections = {id(node) for node in blocks}
+    titles = {id(node["c"][1][0]) for node in walk(blocks) if node["t"] == "Div" and _callout(node) and node["c"][1]}
     for node in walk(blocks):
         if node["t"] == "Header":
-            level, (identifier, classes, _), _ = node["c"]
-            labels.count_section(identifier, level, "unnumbered" not in classes)
+            level, (identifier, classes, _), words = node["c"]
+            if id(node) in sections:
+                labels.count_section(identifier, level, "unnumbered" not in classes)
+            elif id(node) not in titles:
+                labels.refuse(words, "a heading within a list, quotation or box", "put it outside")
+            elif identifier.startswith("sec-"):
+                labels.refuse(words, "the title of a callout with a label", "leave the label out")
         elif node["t"] in ("Figure", "Table"):
-            identifier = node["c"][0][0]
-            if is_reference(identifier):
-                labels.count(identifier)
-            elif node["t"] == "Figure" or node["c"][1][1]:  # a table without caption and number is allowed
-                kind, prefix = ("figure", "fig") if node["t"] == "Figure" else ("table", "tbl")
-                what = plain_text(node["c"][1])[:60] or plain_text(node["c"])[:60]
-                remedy = f"label it {{#{prefix}-…}} behind its caption"
-                labels.problems.append(Problem(what, f"{kind} with a caption and without a label", remedy))
-        elif node["t"] in ("Para", "Plain") and (label := _equation(node)):
-            labels.count(label)
+            _number_float(node, labels)
+        elif node["t"] == "Image" and is_reference(node["c"][0][0]):
+            what = "an image with a label, and without a caption or within a paragraph"
+            labels.refuse(f"#{node['c'][0][0]}", what, "give it a caption and a paragraph of its own")
+        elif node["t"] in ("Para", "Plain"):
+            if label := _equation(node):
+                labels.count(label)
+            elif stray := [item["c"] for item in node["c"] if item["t"] == "Str" and item["c"].startswith("{#eq-")]:
+                labels.refuse(stray[0][1:].rstrip("}"), "a formula with a label", "give it a paragraph of its own")
         elif node["t"] == "Cite":
             labels.references += [c["citationId"] for c in node["c"][0] if is_reference(c["citationId"])]
+
+
+def _number_float(node: Node, labels: Labels) -> None:
+    """A figure or table: label and caption, or, for a table, neither."""
+    kind, prefix = ("figure", "fig") if node["t"] == "Figure" else ("table", "tbl")
+    (identifier, _, pairs), caption = node["c"][0], node["c"][1][1]
+    if is_reference(identifier):
+        labels.count(identifier)
+        if not caption:
+            labels.refuse(f"#{identifier}", f"{kind} with a label and without a caption", "write the caption before it")
+    elif caption or kind == "figure":
+        where = plain_text(caption)[:60] or plain_text(node["c"])[:60]
+        labels.refuse(
+            where, f"{kind} with a caption and without a label", f"label it {{#{prefix}-…}} behind its caption"
+        )
+    widths = dict(pairs).get("tbl-colwidths", "")
+    if widths and len(widths.split(",")) != len(node["c"][2]):
+        what = f"tbl-colwidths {widths} for {len(node['c'][2])} columns"
+        labels.refuse(f'tbl-colwidths="{widths}"', what, "give one width a column")
 
 
 def _rewrite(node: Any, writer: _Writer) -> Any:
@@ -188,8 +218,8 @@ def _with_widths(table: Node, spec: str) -> Node:
     """Apply ``tbl-colwidths="[20, 80]"`` (percent) to a table's columns."""
     if not spec:
         return table
-    widths = [float(part) / 100 for part in spec.strip("[]").split(",")]
-    columns = [[align, {"t": "ColWidth", "c": width}] for (align, _), width in zip(table["c"][2], widths, strict=True)]
+    widths = [float(part) / 100 for part in spec.strip("[] ").split(",")]
+    columns = [[align, {"t": "ColWidth", "c": width}] for (align, _), width in zip(table["c"][2], widths, strict=False)]
     return {"t": "Table", "c": [*table["c"][:2], columns, *table["c"][3:]]}
 
 
@@ -252,7 +282,7 @@ class _Typst(_Writer):
         options = [f"{side}: {sizes[side]}" for side in ("width", "height") if side in sizes]
         if alt := sizes.get("fig-alt", ""):
             options.append(f"alt: {json.dumps(alt, ensure_ascii=False)}")
-        path = json.dumps("/" + node["c"][2][0].lstrip("/"), ensure_ascii=False)
+        path = json.dumps(f"/{node['c'][2][0]}", ensure_ascii=False)
         return [self.inline(f"#box(image({', '.join([path, *options])}))")]
 
     def figure(self, label: str, caption: list[Node], content: list[Node]) -> list[Node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ import yaml
 
 from analysis.base.errors import Problem
 from analysis.base.paths import relative, write_atomic
+from analysis.base.results import content_digest
 from analysis.reporting.sources import Document, Shortcode
 
 _OPTIONS = {"fig": frozenset({"label", "fig-cap", "fig-alt"}), "tbl": frozenset({"label", "tbl-cap"})}
+_UNFIT_CAPTION = re.compile(r"\{\{<|^#|\n\s*\n|(?<![\\\w])@(?:fig|tbl|sec|eq)-")
+"""What Quarto sets otherwise in the caption of an embedded output, or not at all."""
+
 _IMAGES = {"image/svg+xml": ".svg", "image/png": ".png"}
 
 
@@ -40,6 +45,11 @@ class Embed:
     markdown: str = ""
     image: bytes = b""
     suffix: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the table or figure itself, as `analysis.base.results.Entry.shown` has it."""
+        return content_digest(self.markdown.encode() or self.image)
 
     def source(self, figures: Path, folder: Path) -> str:
         """The Markdown that stands in for the shortcode; a figure's file is written to ``figures``.
@@ -95,6 +105,12 @@ def load_embeds(document: Document) -> tuple[dict[str, Embed], list[Problem]]:
     return embeds, problems
 
 
+def load_embed(notebook: Path, label: str) -> Embed | None:
+    """One embedded output; None where `load_embeds` says what is wrong with it."""
+    cell = _labelled_cells(notebook).get(label) if notebook.is_file() else None
+    return _read_output(label, cell)[0] if cell else None
+
+
 def load_captions(notebook: Path) -> dict[str, str]:
     """Label → caption of every labelled cell of a notebook."""
     cells = _labelled_cells(notebook)
@@ -132,6 +148,8 @@ def _read_output(label: str, cell: dict[str, Any]) -> tuple[Embed | None, str]:
     caption = str(options.get(f"{kind}-cap", "")).strip()
     if not caption:
         return None, f"no {kind}-cap"
+    if _UNFIT_CAPTION.search(caption):
+        return None, f"its {kind}-cap holds a shortcode, a cross-reference, a second paragraph or a # at its start"
     shown = [output for output in cell["outputs"] if output["output_type"] in ("display_data", "execute_result")]
     if len(shown) != 1 or len(cell["outputs"]) != 1:
         return None, f"expected one output, got {len(cell['outputs'])} (printed text and warnings count)"
@@ -139,6 +157,8 @@ def _read_output(label: str, cell: dict[str, Any]) -> tuple[Embed | None, str]:
     if kind == "tbl":
         if "text/markdown" not in data:
             return None, "its output is not a Markdown table (end the cell with results.table(…))"
+        if "{{<" in data["text/markdown"]:
+            return None, "its table holds a shortcode"
         return Embed(label, caption, markdown=data["text/markdown"]), ""
     for mime, suffix in _IMAGES.items():
         if mime in data:

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pypandoc
 import typst
 import yaml
 
 from analysis.base.errors import Problem, ReportError
-from analysis.base.paths import disk_errors, write_atomic
+from analysis.base.paths import disk_errors, relative, write_atomic
 from analysis.reporting.constructs import check_constructs
 from analysis.reporting.crossref import prepare, walk
 from analysis.reporting.embeds import Embed, load_embeds
@@ -97,7 +98,8 @@ def compose(document: Document, variables: Mapping[str, str], embeds: Mapping[st
 
 def _prepared(document: Document, tree: dict[str, Any], to: str) -> str:
     prepared, labels = prepare(tree, to)
-    problems = list(dict.fromkeys(_located(problem, document) for problem in [*labels.problems, *_raw(tree)]))
+    found = [*labels.problems, *_raw(tree), *_images(tree, document.path.parent)]
+    problems = list(dict.fromkeys(_located(problem, document) for problem in found))
     if problems:
         raise ReportError("The report cannot be rendered.", problems)
     return json.dumps(prepared)
@@ -111,6 +113,17 @@ def _raw(tree: dict[str, Any]) -> list[Problem]:
         )
         for node in walk(tree["blocks"])
         if node["t"] in ("RawBlock", "RawInline") and not node["c"][1].lstrip().startswith("<!--")
+    ]
+
+
+def _images(tree: dict[str, Any], folder: Path) -> list[Problem]:
+    """Images that are no file below the main file's folder: a slip, or a web address."""
+    targets = [unquote(node["c"][2][0]) for node in walk(tree["blocks"]) if node["t"] == "Image"]
+    remedy = f"give its path from {relative(folder)}, without spaces"
+    return [
+        Problem(target, "no such image file", remedy)
+        for target in targets
+        if target.startswith("/") or " " in target or not (folder / target).is_file()
     ]
 
 

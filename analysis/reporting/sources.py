@@ -7,7 +7,7 @@ they find wrong is named by file and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from analysis.base.errors import Problem, ReportError
 from analysis.base.paths import relative
 
 SHORTCODE = re.compile(r"\{\{<\s*(?P<name>[\w-]+)(?P<arguments>[^>]*?)\s*>\}\}")
-_FENCE = re.compile(r"^\s*(?P<mark>`{3,}|~{3,})")
+_FENCE = re.compile(r"^\s*(?P<mark>`{3,}(?=[^`]*$)|~{3,})")
 _CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_INLINE_MATH = re.compile(r"(?<![\\$])\$(?![\s$])[^$]*?(?<![\s\\])\$(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Line:
     @property
     def prose(self) -> str:
         """The text with code spans blanked out, columns kept; empty inside code blocks."""
-        return "" if self.code else _CODE_SPAN.sub(lambda match: " " * len(match[0]), self.text)
+        return "" if self.code else _CODE_SPAN.sub(_blank, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,22 @@ def shortcodes(line: Line) -> list[Shortcode]:
     ]
 
 
+def outside_math(lines: Iterable[Line]) -> Iterator[tuple[Line, str]]:
+    """Each line with its `Line.prose`, formulas blanked out, also those that run over several lines."""
+    inside = False
+    for line in lines:
+        inside = inside and bool(line.text.strip())  # a formula ends with its paragraph
+        parts = []
+        for number, part in enumerate(line.prose.split("$$")):
+            inside ^= number > 0
+            parts.append(" " * len(part) if inside else part)
+        yield line, _INLINE_MATH.sub(_blank, "  ".join(parts))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
 def read_document(path: Path) -> Document:
     """Read the main file, split off its front matter and expand ``{{< include … >}}``.
 
@@ -101,7 +118,8 @@ def read_document(path: Path) -> Document:
     Raises
     ------
     ReportError
-        Missing file, front matter that is not YAML, an include that names no file or itself.
+        Missing file, text that is not UTF-8, front matter that is not YAML, an include that names no
+        file or itself, a code block without an end.
     """
     lines = list(_file_lines(path))
     front: dict[str, Any] = {}
@@ -147,8 +165,15 @@ def _file_lines(path: Path) -> Iterator[Line]:
         raise ReportError(
             f"{relative(path)} does not exist.", [Problem("", "the file is missing", "restore it")]
         ) from None
-    for number, line in enumerate(text.splitlines(), 1):
-        yield Line(line.rstrip("\n"), path, number)
+    except UnicodeDecodeError as error:
+        number = error.object[: error.start].count(b"\n") + 1
+        what = f"byte {error.object[error.start]:#04x} is not UTF-8"
+        raise ReportError(
+            f"{relative(path)} is not UTF-8 text.", [Problem(f"{relative(path)}:{number}", what, "save it as UTF-8")]
+        ) from None
+    # Not splitlines(), which also splits at form feeds and U+2028, where no editor counts a line.
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+        yield Line(line, path, number)
 
 
 def _expand(lines: list[Line], folder: Path, parents: tuple[Path, ...]) -> Iterator[Line]:
@@ -177,11 +202,11 @@ def _expand(lines: list[Line], folder: Path, parents: tuple[Path, ...]) -> Itera
 
 def _mark_code(lines: Iterator[Line]) -> Iterator[Line]:
     """Set ``code`` on the lines of fenced code blocks."""
-    fence = ""
+    fence, place = "", ""
     for line in lines:
         match = _FENCE.match(line.text)
         if not fence and match:
-            fence = match["mark"]
+            fence, place = match["mark"], line.place
             yield Line(line.text, line.file, line.number, code=True)
         elif fence:
             closes = match and match["mark"].startswith(fence) and not line.text.strip().strip(fence[0])
@@ -189,3 +214,6 @@ def _mark_code(lines: Iterator[Line]) -> Iterator[Line]:
             fence = "" if closes else fence
         else:
             yield line
+    if fence:
+        problem = Problem(place, "no closing fence: all that follows would be code", f"add {fence}")
+        raise ReportError("A code block has no end.", [problem])

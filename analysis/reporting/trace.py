@@ -142,7 +142,7 @@ def _data_rows(entry: Entry) -> Iterator[str]:
     for source, numbers in entry.rows.items():
         path = ROOT / source
         yield f"{source}, {len(numbers)} row{'s' if len(numbers) != 1 else ''}"
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else []
+        lines = path.read_text(encoding="utf-8-sig").split("\n") if path.is_file() else []
         yield f"       1: {lines[0]}" if lines else "(missing)"
         for number in numbers[:_MAX_ROWS]:
             yield f"  {number:>6}: {lines[number - 1]}" if number <= len(lines) else f"  {number:>6}: (missing)"

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, sqrt
+from numbers import Real
 
 from scipy import stats
 from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
@@ -71,7 +72,7 @@ def compute_share(count: int, n: int, confidence: float = 0.95, *, method: str) 
     _check_counts([count, n - count], n)
     name, label = SHARE_METHODS[method]
     low, high = proportion_confint(count, n, alpha=1 - confidence, method=name)
-    return Estimate(count / n, float(max(0.0, low)), float(min(1.0, high)), confidence, n, label, "share")
+    return _share(count, n, low, high, confidence, label)
 
 
 @estimator
@@ -104,10 +105,7 @@ def compute_joint_share(counts: Sequence[int], which: int, confidence: float = 0
     if not 0 <= which < len(counts):
         raise InputError("No such answer.", [Problem("which", f"got {which}", f"0 to {len(counts) - 1}")])
     low, high = multinomial_proportions_confint(list(counts), alpha=1 - confidence, method=method)[which]
-    # Goodman's bounds can miss 0 or 1 by a rounding error where an answer has nobody or everybody.
-    value = counts[which] / n
-    low, high = max(0.0, min(float(low), value)), min(1.0, max(float(high), value))
-    return Estimate(value, low, high, confidence, n, JOINT_METHODS[method], "share")
+    return _share(counts[which], n, low, high, confidence, JOINT_METHODS[method])
 
 
 @estimator
@@ -260,6 +258,13 @@ def compute_needed_n(margin: float, confidence: float = 0.95) -> int:
     return max(1, ceil(z**2 / (4 * (margin / 100) ** 2) - z**2))
 
 
+def _share(count: int, n: int, low: float, high: float, confidence: float, label: str) -> Estimate:
+    """The estimate, its bounds kept from missing 0 or 1 by a rounding error where nobody or everybody answered so."""
+    value = count / n
+    low, high = max(0.0, min(float(low), value)), min(1.0, max(float(high), value))
+    return Estimate(value, low, high, confidence, n, label, "share")
+
+
 def _check(confidence: float, method: str, known: dict) -> None:
     problems = []
     if method not in known:
@@ -274,9 +279,9 @@ def _check_counts(counts: Sequence[int], n: int) -> None:
     problems = [
         Problem(f"count {place}", f"got {count}", "no count below 0 and none above n")
         for place, count in enumerate(counts, start=1)
-        if count < 0 or count != int(count)
+        if not (isinstance(count, Real) and count >= 0 and count % 1 == 0)
     ]
-    if n <= 0:
+    if not n > 0:
         problems.append(Problem("n", f"got {n}", "n from 1 on"))
     if problems:
         raise InputError("An interval cannot be computed from these counts.", problems)

@@ -193,9 +193,11 @@ def describe_misfit(row: dict[str, Any], n: int, rule: str) -> str:
 
 
 def _fit(rows: list[dict[str, Any]], vector: tuple[int, ...], n: int, rule: str) -> dict[str, Any]:
+    read = [row | {"count": count} for row, count in zip(rows, vector, strict=True)]
+    checked = [row for row in read if pd.notna(row["printed_percent"])]
     misfits = [
-        describe_misfit(row | {"count": count}, n, rule)
-        for row, count in zip(rows, vector, strict=True)
-        if rule not in matching_rules(count, n, row["printed_percent"])
+        describe_misfit(row, n, rule)
+        for row in checked
+        if rule not in matching_rules(row["count"], n, row["printed_percent"])
     ]
-    return {"fits": len(rows) - len(misfits), "checked": len(rows), "misfits": "; ".join(misfits)}
+    return {"fits": len(checked) - len(misfits), "checked": len(checked), "misfits": "; ".join(misfits)}

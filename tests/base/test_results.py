@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -106,6 +107,27 @@ def test_an_incomplete_number_is_refused(case, tree):
         results.number(values.pop("key"), 2, **values)
 
 
+@pytest.mark.parametrize(
+    "value", [float("nan"), np.float64("inf"), Estimate(0.5, float("nan"), 0.6), Estimate(float("nan"), n=3)]
+)
+def test_a_number_that_is_none_is_refused(value, tree):
+    with pytest.raises(ResultsError, match=r"its (value|low bound) is (nan|inf)"):
+        Results("01_a", {}).number("a.share", value, source="@x2020", meaning="A share")
+
+
+def test_numbers_of_numpy_and_pandas_are_stored_as_numbers(tree):
+    results = Results("01_a", {})
+    counts = pd.Series([40, 44], dtype="Int64")
+    estimate = Estimate(np.int64(3), n=np.int64(84))
+    assert results.number("a.n", counts.sum(), source="@x2020", meaning="Respondents") == "84"
+    assert results.number("a.median", estimate, source="@x2020", meaning="Median") == "3"
+    results.save()
+    Results("02_b", {}).save()
+    store = load(tree)
+    assert (store.entries["a.n"].value, store.entries["a.median"].value, store.entries["a.median"].n) == (84, 3, 84)
+    assert store.variables()["a.median_n"] == "84"
+
+
 @pytest.mark.parametrize("label", ["fig_x", "tbl-x", "fig-X", "x"])
 def test_a_wrong_label_is_refused(label, tree):
     with pytest.raises(ResultsError, match="not a label"):
@@ -172,6 +194,18 @@ def test_missing_and_stale_results_are_named_together(tree):
     assert "stale: changed since the notebook ran" in text[0]
     assert "01_a.ipynb" in text[0]
     assert "02_b.ipynb has no results" in text[1]
+
+
+def test_an_edit_while_the_notebook_runs_makes_its_results_stale(tree):
+    Results("02_b", {}).save()
+    results = Results("01_a", {})
+    path = tree / "notebooks/01_a.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].source += "\nchanged = True"
+    nbformat.write(notebook, path)
+    results.save()
+    with pytest.raises(ResultsError, match=r"stale: changed since the notebook ran: .*01_a\.ipynb"):
+        load(tree)
 
 
 def test_prose_and_outputs_do_not_make_results_stale(tree):

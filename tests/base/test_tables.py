@@ -66,6 +66,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(text, folder):
 BROKEN = {
     "missing column": ("question,option,count\nQ1,a,1\n", [r"answers\.csv:1: .*missing \['status'\]"]),
     "semicolons": (GOOD.replace(",", ";"), [r"is the separator a comma\?"]),
+    "no rows": (HEADER, [r"a header and no rows"]),
     "unknown column": ("question,option,count,status,x\n", [r"unknown \['x'\]"]),
     "short row": (HEADER + "Q1,a,1\n", [r"answers\.csv:2: 3 cells, expected 4"]),
     "open quote": (HEADER + 'Q1,"a,1,counts\n', [r"not valid CSV"]),
@@ -102,7 +103,11 @@ def test_a_broken_table_names_line_column_expected_and_got(case, folder):
 def test_all_violations_are_listed(folder):
     with pytest.raises(InputError) as error:
         load(folder, HEADER + "Q1,a,many,guess\nQ1,,99,counts\n")
-    assert len(error.value.problems) >= 3
+    assert sorted(problem.where.partition(":")[2] for problem in error.value.problems) == [
+        "2, column 'count'",
+        "2, column 'status'",
+        "3, column 'option'",
+    ]
 
 
 def test_missing_and_unknown_tables_say_what_to_do(folder):

@@ -36,6 +36,7 @@ def test_untouched_tree_does_nothing(clone):
         ("report/chapters/01-one.qmd", [RENDER]),
         ("report/references.bib", [RENDER]),
         ("report/_quarto.yml", [RENDER]),
+        ("report/picture.svg", [RENDER]),
         ("analysis/reporting/appendix.py", [DICTIONARY, RENDER]),
         ("analysis/base/schemas.py", [DICTIONARY, RENDER]),
         ("analysis/alpha.py", [ALPHA, RENDER]),

@@ -46,6 +46,8 @@ def test_every_text_lies_inside_its_box():
     [
         (BOXES, pd.DataFrame({"start": ["top"], "end": ["nowhere"]}), "unknown box 'nowhere'"),
         (BOXES, pd.DataFrame({"start": ["left"], "end": ["top"]}), "runs upwards"),
+        (BOXES, pd.DataFrame({"start": ["top"], "end": ["top"]}), "leads nowhere"),
+        (BOXES.head(0), ARROWS, "no boxes"),
         (pd.concat([BOXES, BOXES.head(1)]), ARROWS, "'top' occurs twice"),
         (BOXES.assign(text="word " * 80), ARROWS, "lines, 4 fit"),
     ],

@@ -78,5 +78,7 @@ def test_wrong_tables_are_refused_with_every_fault():
     with pytest.raises(InputError) as error:
         draw_intervals(table, axis_title="Share")
     assert [problem.where.split(",")[0] for problem in error.value.problems] == ["Group 0", "Group 1"]
+    with pytest.raises(InputError, match="outside nan to 1"):
+        draw_intervals(rows((1,)).assign(low=float("nan"), high=1.0), axis_title="Share")
     with pytest.raises(InputError):
         draw_intervals(rows().iloc[:0], axis_title="Share")

@@ -173,6 +173,12 @@ def test_wrong_tables_are_refused_with_every_fault():
     with pytest.raises(InputError) as error:
         place_segments(bad, 1.5)
     assert [problem.where for problem in error.value.problems] == ["a", "b"]
+    with pytest.raises(InputError, match=r"several n: \[3, 4\]"):
+        place_segments(segments_of({"a": [1, 2]}).assign(n=[3, 4]), 1.5)
+    with pytest.raises(InputError, match="nothing to draw"):
+        place_segments(segments_of({"a": [1, 2]}).head(0), 1.5)
+    with pytest.raises(InputError, match="share or interval is missing"):
+        draw_likert(segments_of({"a": [1, 2]}), beside_of(["a"]).assign(low=float("nan")), ["no", "yes"])
     twice = pd.concat([segments_of({"a": [1, 2]})] * 2).assign(n=6)
     with pytest.raises(InputError, match="cover the same answer"):
         place_segments(twice, 1.5)

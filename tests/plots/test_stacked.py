@@ -28,6 +28,8 @@ def test_a_break_moves_the_rows_below_it():
     [
         (COUNTS.assign(firm=[-1, 0]), CLASSES, "a count from 0"),
         (COUNTS.assign(firm=[None, 0]), CLASSES, "a count from 0"),
+        (COUNTS.assign(firm=[2.5, 0]), CLASSES, "a count from 0"),
+        (COUNTS, {}, "no class"),
         (COUNTS.head(0), CLASSES, "no rows"),
         (COUNTS, dict.fromkeys("abcdef", "x"), "can be told apart"),
     ],
@@ -35,3 +37,9 @@ def test_a_break_moves_the_rows_below_it():
 def test_impossible_counts_are_refused(counts, classes, message):
     with pytest.raises(InputError, match=message):
         draw_stacked_counts(counts.assign(**{key: 1 for key in classes if key not in counts}), classes)
+
+
+def test_bars_of_nothing_are_drawn_without_a_number():
+    figure = draw_stacked_counts(COUNTS.assign(**dict.fromkeys(CLASSES, 0)), CLASSES)
+    assert [text.get_text() for text in figure.axes[0].texts] == []
+    assert figure.axes[0].get_xlim()[1] > 0

@@ -94,7 +94,8 @@ def test_nothing_is_unresolved(pages, tree):
 
 def test_every_number_on_the_page_is_the_one_in_the_store(pages, tree):
     """Each passage with a number reads in the PDF as the chapter says, with the store's text in it."""
-    words = letters(" ".join(pages))
+    # Without the line at the head of each page, which would stand within a passage that two pages share.
+    words = letters(" ".join(page.partition("\n")[2] for page in pages))
     forms = {}
     for path in (tree / "report/build/results").glob("*/results.json"):
         for key, entry in json.loads(path.read_text(encoding="utf-8"))["entries"].items():

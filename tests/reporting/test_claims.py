@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from analysis.base.results import Entry
+from analysis.base.results import Entry, Results
 from analysis.base.store import Store
 from analysis.reporting.claims import check_claims
 from analysis.reporting.sources import read_document
@@ -73,6 +76,13 @@ TYPED = [
     "| 47 | agree |",
     "1,024 rows",
     "in 40–60% of cases",
+    "p < .05 throughout",
+    "and the total is\n84. It was",
+    "[see the 84 of them, @john2021, p. 3]",
+    "As Table 3, 47 people",
+    "47 people: $$",
+    "A $x$, 47 people, and $y$",
+    "About ½ of them",
 ]
 
 
@@ -80,7 +90,7 @@ TYPED = [
 def test_a_statistic_typed_by_hand_is_caught(text, tmp_path):
     found = problems(tmp_path, f"{{{{< var survey.share >}}}}.\n\n{text}", store(SHARE))
     assert found
-    assert all("thesis.qmd:11 statistic typed by hand" in f for f in found)
+    assert all(f"thesis.qmd:{11 + text.count(chr(10))} statistic typed by hand" in f for f in found)
 
 
 NOT_STATISTICS = [
@@ -90,6 +100,9 @@ NOT_STATISTICS = [
     "As [@john2021, p. 12] and @john2021 [fig. 3] say.",
     "Run `pip install x==1.2.3` with [3.11]{.literal}.",
     "1. first\n2. second",
+    "> 1. first\n>    goes on\n> 2. second",
+    "[see @john2021, p. 12; @other2020, pp. 3–5]",
+    "A formula $a +\nb$ over lines, $$\n84 + a\n$$ and on.",
     "Formula $x = 2$ and a [link](https://example.org/2/3).",
     "A footnote.[^1]\n\n[^1]: Words.",
     "The three pipelines and two arms.",
@@ -135,3 +148,32 @@ def test_an_embed_that_no_notebook_stores_is_named(tmp_path):
     )
     assert "thesis.qmd:9 no notebook stores 'fig-y'" in found[0]
     assert "is stored by 02_survey, not by 01_x" in found[1]
+
+
+@pytest.mark.parametrize(("kind", "label"), [("table", "tbl-x"), ("figure", "fig-x")])
+def test_an_embedded_output_of_another_run_is_refused(kind, label, tmp_path):
+    """A kill after the results were saved leaves the notebook of the run before beside them."""
+
+    def stored(number: int) -> Entry:
+        results = Results("02_survey", {}, tmp_path)
+        if kind == "table":
+            shown = results.table(label, pd.DataFrame({"a": [number]}), source="@somebody2020")
+            data = {"text/markdown": shown.data}
+        else:
+            figure = Figure()
+            figure.subplots().plot([0, number])
+            data = {"image/svg+xml": results.figure(label, figure, source="@somebody2020").data}
+        alt = '\n#| fig-alt: "Words"' if kind == "figure" else ""
+        cell = new_code_cell(f'#| label: {label}\n#| {label[:3]}-cap: "Words"{alt}')
+        cell.outputs = [new_output("execute_result", data=data)]
+        nbformat.write(new_notebook(cells=[cell]), tmp_path / "02_survey.ipynb")
+        return replace(results._entries[label], notebook="02_survey")
+
+    text = f"{{{{< embed 02_survey.ipynb#{label} >}}}}"
+    before = stored(1)
+    assert problems(tmp_path, text, store(before)) == []
+    after = stored(2)
+    assert problems(tmp_path, text, store(after)) == []
+    found = problems(tmp_path, text, store(before))
+    assert len(found) == 1
+    assert f"'{label}' in" in found[0] and "is not the one that the results hold" in found[0]

@@ -138,6 +138,13 @@ def test_one_reading_alone_repairs_q7(counts):
     ]
 
 
+def test_a_count_without_a_percentage_is_not_checked_against_one(counts):
+    silent = counts.assign(printed_percent=counts["printed_percent"].mask(counts["count"] == 35))
+    readings = compare_readings(silent, "Q7", 84, rule="half_up")
+    assert set(readings["checked"]) == {3}
+    assert readings.iloc[0]["fits"] == 3
+
+
 def test_lone_percentage_depends_on_the_rule(counts):
     assert select_lone_count(counts, "Q3", 84, rule="half_up") == 25
     assert select_lone_count(counts, "Q3", 84, rule="truncate") == 26
