@@ -149,8 +149,8 @@ lab: $(READY) ## Open JupyterLab at the guided tour, with the project's kernel
 test: $(READY) ## Run all tests
 	@$(PY) -m pytest
 
-bench: $(READY) ## Measure how long rendering takes
-	@$(PY) -m pytest tests/benchmarks --benchmark-only
+bench: $(READY) ## Measure what the workbench costs beside papermill, pandoc with Typst, and Quarto
+	@$(PY) -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 
 lint: $(READY) ## Check style, spelling, and that notebooks hold no outputs
 	@$(PY) -m ruff check .
