@@ -27,10 +27,10 @@ MIN_FREE_MB = 60
 def relative(path: Path | str) -> str:
     """The path as users know it: relative to the project where it lies inside, POSIX slashes."""
     path = Path(path)
-    try:
-        return path.resolve().relative_to(ROOT).as_posix()
-    except ValueError:
-        return path.as_posix()
+    for form in (path.absolute(), path.resolve()):  # report/build may be a link to another disk
+        if form.is_relative_to(ROOT):
+            return form.relative_to(ROOT).as_posix()
+    return path.as_posix()
 
 
 def _disk_full(folder: Path) -> DiskFullError:

@@ -19,6 +19,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,11 +31,14 @@ from analysis.base import provenance
 from analysis.base.errors import Problem, ResultsError
 from analysis.base.estimates import Estimate, format_value
 from analysis.base.markdown import pipe_table
-from analysis.base.paths import BUILD, NOTEBOOKS, write_atomic
+from analysis.base.paths import BUILD, NOTEBOOKS, relative, write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+RUNNER = "WORKBENCH_RUN"
+"""Set by the notebook runner: what somebody runs by hand in JupyterLab never reaches the report."""
 
 Origin = Literal["published", "measured", "simulated", "reconstructed", "demo"]
 ORIGINS: tuple[str, ...] = get_args(Origin)
@@ -113,13 +117,16 @@ class Results:
     parameters : mapping
         The values of its parameters cell.
     folder : Path, optional
-        Where results lie; ``report/build/results/<notebook>`` unless told otherwise.
+        Where results lie. By default ``report/build/results/<notebook>`` where the notebook runner
+        runs it, and ``report/build/interactive/<notebook>`` where a person does.
     """
 
     def __init__(self, notebook: str, parameters: Mapping[str, Any], folder: Path | None = None) -> None:
         self.notebook = notebook
         self.parameters = dict(parameters)
-        self.folder = folder or BUILD / "results" / notebook
+        in_report = folder is not None or RUNNER in os.environ
+        self.folder = folder or BUILD / ("results" if in_report else "interactive") / notebook
+        self._note = "" if in_report else f" to {relative(self.folder)}; the report takes what `make report` runs"
         # Taken now, not on saving: what is edited while the notebook runs did not make its results.
         self._digests = provenance.dependencies(NOTEBOOKS / f"{notebook}.ipynb")
         self._entries: dict[str, Entry] = {}
@@ -295,7 +302,7 @@ class Results:
             if path.is_file() and path.name not in kept:
                 path.unlink()
         counts = [sum(entry.kind == kind for entry in self._entries.values()) for kind in ("number", "table", "figure")]
-        return "saved {} numbers, {} tables, {} figures".format(*counts)
+        return "saved {} numbers, {} tables, {} figures".format(*counts) + self._note
 
     def _check_label(self, key: str, prefix: str) -> None:
         if not _LABEL.fullmatch(key) or not key.startswith(f"{prefix}-"):

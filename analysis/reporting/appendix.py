@@ -84,7 +84,7 @@ def write_dictionary(path: Path = DICTIONARY) -> Path:
                 )
             )
         parts.append(
-            f"## {spec.title.rstrip('.')} {{.unnumbered .unlisted}}\n\nOne row of `data/{file}`.\n\n"
+            f"## {spec.title.rstrip('.')} (`data/{file}`) {{.unnumbered .unlisted}}\n\n"
             + pipe_table(("Column", "Type", "Meaning"), rows, (26, 12, 62))
         )
     return write_atomic(path, "\n\n".join(parts) + "\n")

@@ -38,6 +38,7 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 
 from analysis.base.errors import NotebookError, Problem
 from analysis.base.paths import BUILD, ROOT, disk_errors, relative, require_space
+from analysis.base.results import RUNNER
 from analysis.reporting.profiles import check_parameters, load_profile
 from analysis.reporting.progress import CellName, Progress, cell_names
 
@@ -253,6 +254,7 @@ def _kernel_environment(scratch: Path) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONHASHSEED": "0",
+        RUNNER: "1",
         "PYTHONSTARTUP": "",
         "IPYTHONDIR": str(scratch / "ipython"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

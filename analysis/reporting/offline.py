@@ -68,9 +68,11 @@ def render_offline(document: Document, variables: Mapping[str, str], outputs: Ma
     tree = json.loads(_pandoc(["--from=markdown", "--to=json"], source, document))
     writers = {"typst": _write_pdf, "html": _write_html}
     with ThreadPoolExecutor(len(outputs)) as pool:
-        jobs = [pool.submit(writers[to], document, tree, outputs[to], work) for to in outputs]
-        for job in jobs:
-            job.result()
+        jobs = {to: pool.submit(writers[to], document, tree, work) for to in outputs}
+        rendered = {to: job.result() for to, job in jobs.items()}
+    # Both or none, and the PDF last: make takes its time for that of the whole rendering.
+    for to in sorted(rendered):
+        write_atomic(outputs[to], rendered[to])
 
 
 def compose(document: Document, variables: Mapping[str, str], embeds: Mapping[str, Embed], work: Path) -> str:
@@ -136,7 +138,7 @@ def _located(problem: Problem, document: Document) -> Problem:
     return Problem(place, f"{words}: {problem.what}" if words else problem.what, problem.remedy)
 
 
-def _write_pdf(document: Document, tree: dict[str, Any], output: Path, work: Path) -> None:
+def _write_pdf(document: Document, tree: dict[str, Any], work: Path) -> bytes:
     folder = document.path.parent
     source = _pandoc(
         [
@@ -150,23 +152,22 @@ def _write_pdf(document: Document, tree: dict[str, Any], output: Path, work: Pat
         _prepared(document, tree, "typst"),
         document,
     )
-    path = write_atomic(work / f"{document.path.stem}.typ", source)
+    write_atomic(work / f"{document.path.stem}.typ", source)  # for whoever wants to look at it
     try:
-        with disk_errors(output.parent):
-            pdf = typst.compile(path, root=folder, ignore_system_fonts=True)
+        with disk_errors(work):
+            # As text: a file must lie inside the root, and the build folder may be a link to another disk.
+            return typst.compile(source.encode(), root=folder, ignore_system_fonts=True)
     except typst.TypstError as error:
         raise ReportError("Typst could not set the PDF.", [_typst_problem(error, document)]) from None
-    write_atomic(output, pdf)
 
 
-def _write_html(document: Document, tree: dict[str, Any], output: Path, work: Path) -> None:
+def _write_html(document: Document, tree: dict[str, Any], work: Path) -> bytes:
     folder = document.path.parent
     css = folder / STYLESHEET
     arguments = ["--from=json", "--to=html5", "--standalone", "--embed-resources", "--mathml", "--toc", "--toc-depth=3"]
     arguments += ["--number-sections", f"--resource-path={folder}", "--metadata=link-citations:true"]
     arguments += [f"--css={css}"] if css.is_file() else []
-    html = _pandoc([*arguments, *_COMMON], _prepared(document, tree, "html"), document)
-    write_atomic(output, html)
+    return _pandoc([*arguments, *_COMMON], _prepared(document, tree, "html"), document).encode()
 
 
 _COMMON = ["--citeproc", "--syntax-highlighting=none"]

@@ -138,7 +138,7 @@ def _render_quarto(quarto: Path, document: Document) -> None:
             "Quarto could not render the report.", [Problem(relative(document.path), "\n    ".join(tail))]
         )
     with disk_errors(BUILD):
-        for to, suffix in (("typst", ".pdf"), ("html", ".html")):
+        for to, suffix in (("html", ".html"), ("typst", ".pdf")):  # the PDF last: make looks at its time
             write_atomic(OUTPUTS[to], (BUILD / "quarto" / f"{document.path.stem}{suffix}").read_bytes())
 
 

@@ -45,8 +45,8 @@ def verify(reference: Path = REFERENCE) -> list[Verdict]:
     ResultsError
         The reference is missing, or a number is changed, missing or new; each is named.
     """
-    fresh = _read(write_numbers_csv(load_results(), BUILD / "numbers.csv"))
-    verdicts = grade_numbers(_read(reference), fresh)
+    fresh = read_numbers(write_numbers_csv(load_results(), BUILD / "numbers.csv"))
+    verdicts = grade_numbers(read_numbers(reference), fresh)
     counts = Counter(verdict.grade for verdict in verdicts)
     print(f"{len(verdicts)} numbers: " + ", ".join(f"{counts[name]} {name}" for name in GRADES if counts[name]))
     departures = [verdict for verdict in verdicts if verdict.grade not in PASSING]
@@ -110,7 +110,8 @@ def _within(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
     return bool(old["low"] and old["high"]) and float(old["low"]) <= float(new["value"]) <= float(old["high"])
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def read_numbers(path: Path) -> dict[str, dict[str, str]]:
+    """Key → row of a ``numbers.csv``, all cells as text."""
     if not path.is_file():
         raise ResultsError(
             "There is no reference to verify against.", [Problem(relative(path), "missing", "make accept")]

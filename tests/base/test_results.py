@@ -31,6 +31,7 @@ def tree(tmp_path, monkeypatch):
         nbformat.write(new_notebook(cells=[cell]), notebooks / f"{name}.ipynb")
     monkeypatch.setattr(module, "NOTEBOOKS", notebooks)
     monkeypatch.setattr(module, "BUILD", tmp_path / "build")
+    monkeypatch.setenv(module.RUNNER, "1")
     return tmp_path
 
 
@@ -74,6 +75,16 @@ def test_the_same_results_are_the_same_bytes(tree):
     fill("01_a")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "results.json"} == first
     assert json.loads((folder / "results.json").read_text())["entries_digest"] == record["entries_digest"]
+
+
+def test_what_a_person_runs_by_hand_does_not_reach_the_report(tree, monkeypatch):
+    fill("01_a")
+    fill("02_b", "b.share")
+    monkeypatch.delenv(module.RUNNER)
+    results = Results("01_a", {"confidence": 0.8})
+    results.number("a.share", 0.1, source="@x2020", meaning="A share", unit="share")
+    assert "interactive/01_a" in results.save()
+    assert load(tree).entries["a.share"].text == "56.0%"
 
 
 def test_results_that_are_no_longer_made_are_removed(tree):

@@ -128,4 +128,6 @@ def test_every_data_file_has_a_schema_and_every_room_a_card():
     files = {path.relative_to(DATA).as_posix() for path in DATA.rglob("*.csv")}
     assert files == set(TABLES)
     rooms = {(DATA / file).parent for file in files}
-    assert [room.relative_to(ROOT).as_posix() for room in rooms if not (room / "README.md").is_file()] == []
+    assert [room.relative_to(ROOT).as_posix() for room in rooms if not (room / "README.md").is_file()] == [], (
+        "write its data card: a README.md with source, licence, columns, how obtained, what is missing"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.reporting.verify import PASSING, REFERENCE, _read, grade_numbers
+from analysis.reporting.verify import PASSING, REFERENCE, grade_numbers, read_numbers
 
 ROW = {"value": "0.5", "low": "0.4", "high": "0.6", "text": "50.0%", "origin": "simulated"}
 
@@ -40,7 +40,7 @@ def test_missing_and_new_numbers_do_not_pass():
 
 
 def test_the_reference_is_committed_and_whole():
-    rows = _read(REFERENCE)
+    rows = read_numbers(REFERENCE)
     assert len(rows) > 30
     assert all(row["text"] and row["origin"] for row in rows.values())
     assert list(rows) == sorted(rows)
