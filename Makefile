@@ -44,7 +44,10 @@ endif
 PARAMETERS := notebooks/profiles/$(PROFILE).yaml
 ifneq ($(filter report notebooks,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(PARAMETERS)),)
-$(error there is no profile '$(PROFILE)'; PROFILE is one of: $(sort $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))))
+$(error there is no profile '$(PROFILE)'; PROFILE is one of: $(sort $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))) (or write notebooks/profiles/$(PROFILE).yaml))
+endif
+ifeq ($(filter auto quarto offline,$(ENGINE)),)
+$(error there is no engine '$(ENGINE)'; ENGINE is one of: auto quarto offline)
 endif
 endif
 

@@ -131,8 +131,8 @@ def _read_csv(path: Path, expected: list[str]) -> pd.DataFrame:
         start = reader.line_num + 1
         for row in reader:
             line, start = start, reader.line_num + 1
-            if not any(cell.strip() for cell in row):
-                continue
+            if not row:
+                continue  # a blank line; a row of nothing but commas is an empty record, and said
             if len(row) != len(header):
                 problems.append(
                     Problem(

@@ -53,8 +53,11 @@ _SPELLED = re.compile(
     r"|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-\w+)?|hundred|half|(?:one|two)[ -]thirds?"
     r"|(?:one|three)[ -]quarters?)\b"
     r"(?:\s+(?:of|the|all|our|these|their|[a-z]+-reviewed|grey|semi-structured|primary)){0,3}\s+"
-    r"(?:respondents?|participants?|interviewees?|practitioners?|studies|papers|records|interviews|answers|sources"
-    r"|per\s?cent(?:age points)?|percentage points)\b",
+    r"(?:respondents?|participants?|interviewees?|practitioners?|people|persons|users|studies|papers|records|interviews"
+    r"|answers|sources|documents|organisations"
+    r"|per\s?cent(?:age points)?|percentage points)\b"
+    r"|\b(?:one|two|three|four|nine) (?:in|out of) (?:two|three|four|five|six|seven|eight|nine|ten)\b"
+    r"|\b(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-\w+\b|\bdozens?\b",
     re.IGNORECASE,
 )
 
@@ -68,7 +71,7 @@ def check_claims(document: Document, store: Store) -> list[Problem]:
         In the order: keys, embeds, labels, typed statistics, unused results.
     """
     problems = [*_check_keys(document, store), *_check_embeds(document, store), *check_typed(document)]
-    return problems + _check_unused(document, store)
+    return problems + _check_included(document) + _check_unused(document, store)
 
 
 def paragraph_of(document: Document, line: Line) -> tuple[Line, ...]:
@@ -162,6 +165,21 @@ def _abstract(document: Document) -> list[Line]:
     return lines
 
 
+def _check_included(document: Document) -> list[Problem]:
+    """Chapters that lie in the folder and stand in no include."""
+    read = {line.file for line in document.lines}
+    folder = document.path.parent / "chapters"
+    return [
+        Problem(
+            relative(path),
+            "nothing includes this chapter",
+            f"add {{{{< include chapters/{path.name} >}}}} to thesis.qmd",
+        )
+        for path in sorted(folder.glob("*.qmd"))
+        if path not in read
+    ]
+
+
 def _check_unused(document: Document, store: Store) -> list[Problem]:
     used = {store.base_key(code.arguments) for code in document.shortcodes("var")}
     used |= {embed_target(code, document)[1] for code in document.shortcodes("embed")}
@@ -184,5 +202,7 @@ def places(document: Document, key: str, store: Store) -> list[Shortcode]:
 
 
 def suggest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 3, 0.6)
+    close = [key for key in known if key.startswith(f"{name}.")] or difflib.get_close_matches(name, known, 3, 0.6)
+    if len(close) > 6:
+        return f"keys that start so: {', '.join(close)}"
     return f"did you mean {' or '.join(close)}?" if close else f"see the keys in {relative(BUILD / 'numbers.csv')}"

@@ -126,7 +126,13 @@ def build_answers(counts: pd.DataFrame, question: str, n: int, corrections: pd.D
     if left < 0 or (left > 0 and not silent):
         raise InputError(
             f"The counts of {question} do not fit {n} respondents.",
-            [Problem(question, f"they add up to {n - left}", "see find_corrections and compare_readings")],
+            [
+                Problem(
+                    f"{counts.attrs.get('source', 'table')}, lines {rows.index.min()} to {rows.index.max()}",
+                    f"the counts of {question} add up to {n - left}, {n} people answered",
+                    "correct a count; if the source prints it so, take a reading from find_corrections",
+                )
+            ],
         )
     if left == 0 or len(silent) == 1:
         values = [left if value is None else value for value in values]

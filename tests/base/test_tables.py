@@ -71,6 +71,7 @@ BROKEN = {
     "short row": (HEADER + "Q1,a,1\n", [r"answers\.csv:2: 3 cells, expected 4"]),
     "open quote": (HEADER + 'Q1,"a,1,counts\n', [r"not valid CSV"]),
     "Latin-1": ((HEADER + "Q1,caf\xe9,1,counts\n").encode("latin-1"), [r"answers\.csv:2: byte 0xe9 is not UTF-8"]),
+    "nothing but commas": (HEADER + "Q1,a,1,counts\n,,,\n", [r"answers\.csv:3, column 'question': expected a value"]),
     "no number": (HEADER + "Q1,a,many,counts\n", [r"answers\.csv:2, column 'count': .*Int64.*'many'"]),
     "fraction": (HEADER + "Q1,a,1.5,counts\n", [r"column 'count'.*1\.5"]),
     "out of bounds": (

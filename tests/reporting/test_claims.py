@@ -71,6 +71,10 @@ TYPED = [
     "Eighty-four respondents answered.",
     "We read fifteen grey studies.",
     "Half of the respondents agree.",
+    "Forty-two of them agree.",
+    "Half of all people asked",
+    "One in five agrees.",
+    "A dozen agree.",
     "Two thirds of participants",
     "*47* of them",
     "| 47 | agree |",
@@ -111,6 +115,15 @@ NOT_STATISTICS = [
     "![Words](figure-2.svg){#fig-a width=60%}",
     "<https://example.org/2020/10>",
 ]
+
+
+def test_a_chapter_that_nothing_includes_is_named(tmp_path):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "06-mine.qmd").write_text("# Mine\n", encoding="utf-8")
+    found = problems(tmp_path, "{{< var survey.share >}}", store(SHARE))
+    assert found == [
+        "06-mine.qmd nothing includes this chapter add {{< include chapters/06-mine.qmd >}} to thesis.qmd",
+    ]
 
 
 @pytest.mark.parametrize("text", NOT_STATISTICS)
