@@ -45,13 +45,13 @@ def write_numbers(store: Store, path: Path = NUMBERS) -> Path:
         if numbers:
             parts.append(
                 pipe_table(
-                    ("Printed", "What it says and its key", "Source"), [_number_row(e) for e in numbers], (16, 50, 34)
+                    ("Printed", "What it says and its key", "Source"), [_number_row(e) for e in numbers], (16, 46, 38)
                 )
             )
         if shown:
             captions = load_captions(NOTEBOOKS / f"{stem}.ipynb")
             parts.append(
-                pipe_table(("Label", "What it shows", "Source"), [_shown_row(e, captions) for e in shown], (26, 42, 32))
+                pipe_table(("Label", "What it shows", "Source"), [_shown_row(e, captions) for e in shown], (26, 34, 40))
             )
     return write_atomic(path, "\n\n".join(parts) + "\n")
 
