@@ -33,7 +33,8 @@ def relative(path: Path | str) -> str:
     return path.as_posix()
 
 
-def _disk_full(folder: Path) -> DiskFullError:
+def disk_full(folder: Path) -> DiskFullError:
+    """The one error for a full device; also for programs that only say so in their output."""
     free = shutil.disk_usage(folder).free / 1e6
     return DiskFullError(
         f"No space left in {relative(folder)}: {free:.0f} MB free, a build step needs up to {MIN_FREE_MB} MB.",
@@ -48,7 +49,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _disk_full(folder) from error
+            raise disk_full(folder) from error
         raise
 
 
@@ -56,7 +57,7 @@ def require_space(folder: Path, megabytes: float = MIN_FREE_MB) -> None:
     """Raise `DiskFullError` before work starts when ``folder`` has less than ``megabytes`` free."""
     folder.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(folder).free < megabytes * 1e6:
-        raise _disk_full(folder)
+        raise disk_full(folder)
 
 
 def write_atomic(path: Path, content: str | bytes) -> Path:

@@ -68,7 +68,7 @@ def check_claims(document: Document, store: Store) -> list[Problem]:
     Returns
     -------
     list of Problem
-        In the order: keys, embeds, labels, typed statistics, unused results.
+        In the order: keys, embeds, typed statistics, chapters left out, unused results.
     """
     problems = [*_check_keys(document, store), *_check_embeds(document, store), *check_typed(document)]
     return problems + _check_included(document) + _check_unused(document, store)
@@ -202,6 +202,7 @@ def places(document: Document, key: str, store: Store) -> list[Shortcode]:
 
 
 def suggest(name: str, known: list[str]) -> str:
+    """What a mistyped key may have meant: the keys below it, else the most alike."""
     close = [key for key in known if key.startswith(f"{name}.")] or difflib.get_close_matches(name, known, 3, 0.6)
     if len(close) > 6:
         return f"keys that start so: {', '.join(close)}"

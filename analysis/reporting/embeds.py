@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +82,17 @@ def load_embeds(document: Document) -> tuple[dict[str, Embed], list[Problem]]:
     """
     embeds: dict[str, Embed] = {}
     problems: list[Problem] = []
-    cells: dict[Path, dict[str, dict[str, Any]]] = {}
     for code in document.shortcodes("embed"):
         path, label = embed_target(code, document)
         if not path.is_file():
             problems.append(Problem(code.line.place, f"notebook {relative(path)} has not been run", "run: make report"))
             continue
-        if path not in cells:
-            cells[path] = _labelled_cells(path)
-        if label not in cells[path]:
-            labels = ", ".join(sorted(cells[path])) or "none"
+        cells = _labelled_cells(path)
+        if label not in cells:
+            labels = ", ".join(sorted(cells)) or "none"
             problems.append(Problem(code.line.place, f"no cell '{label}' in {path.name}", f"labels there: {labels}"))
             continue
-        embed, fault = _read_output(label, cells[path][label])
+        embed, fault = _read_output(label, cells[label])
         if embed is None:
             problems.append(
                 Problem(code.line.place, f"cell '{label}' of {path.name}: {fault}", "mend the cell in the notebook")
@@ -129,6 +128,13 @@ def cell_options(source: str) -> dict[str, Any]:
 
 
 def _labelled_cells(path: Path) -> dict[str, dict[str, Any]]:
+    state = path.stat()
+    return _parse_cells(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def _parse_cells(path: Path, modified_ns: int, size: int) -> dict[str, dict[str, Any]]:
+    """Read once per state of the file: every check of every embed asks for the same few notebooks."""
     cells = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":

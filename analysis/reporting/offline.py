@@ -21,7 +21,7 @@ import typst
 import yaml
 
 from analysis.base.errors import Problem, ReportError
-from analysis.base.paths import disk_errors, relative, write_atomic
+from analysis.base.paths import disk_full, relative, write_atomic
 from analysis.reporting.constructs import check_constructs
 from analysis.reporting.crossref import prepare, walk
 from analysis.reporting.embeds import Embed, load_embeds
@@ -29,7 +29,7 @@ from analysis.reporting.sources import SHORTCODE, Document, Line, shortcodes
 
 TEMPLATE = "template.typ"
 STYLESHEET = "thesis.css"
-_MISSING_CITATION = re.compile(r"[Cc]itation (\S+) not found|Citeproc: citation (\S+) not found")
+_MISSING_CITATION = re.compile(r"[Cc]itation (\S+) not found")
 
 
 def render_offline(document: Document, variables: Mapping[str, str], outputs: Mapping[str, Path], work: Path) -> None:
@@ -154,9 +154,8 @@ def _write_pdf(document: Document, tree: dict[str, Any], work: Path) -> bytes:
     )
     write_atomic(work / f"{document.path.stem}.typ", source)  # for whoever wants to look at it
     try:
-        with disk_errors(work):
-            # As text: a file must lie inside the root, and the build folder may be a link to another disk.
-            return typst.compile(source.encode(), root=folder, ignore_system_fonts=True)
+        # As text: a file must lie inside the root, and the build folder may be a link to another disk.
+        return typst.compile(source.encode(), root=folder, ignore_system_fonts=True)
     except typst.TypstError as error:
         raise ReportError("Typst could not set the PDF.", [_typst_problem(error, document)]) from None
 
@@ -188,7 +187,7 @@ def _pandoc(arguments: list[str], text: str, document: Document) -> str:
     for message in done.stderr.strip().splitlines():
         missing = _MISSING_CITATION.search(message)
         if missing:
-            key = (missing[1] or missing[2]).strip("'\"`")
+            key = missing[1].strip("'\"`")
             problems.append(
                 Problem(document.find(f"@{key}"), f"citation @{key} is not in the bibliography", "add the entry")
             )
@@ -196,7 +195,7 @@ def _pandoc(arguments: list[str], text: str, document: Document) -> str:
             problems.append(Problem(document.find("\0"), message.strip(), ""))
     if done.returncode or problems:
         if "No space left" in done.stderr:
-            raise OSError(28, "No space left on device")
+            raise disk_full(document.path.parent)
         raise ReportError("pandoc refuses the report.", problems or [Problem("", f"exit status {done.returncode}")])
     return done.stdout
 

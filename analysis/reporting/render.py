@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from analysis.base.errors import Problem, ReportError
-from analysis.base.paths import BUILD, REPORT, disk_errors, relative, require_space, write_atomic
+from analysis.base.paths import BUILD, REPORT, disk_errors, disk_full, relative, require_space, write_atomic
 from analysis.base.store import Store, load_results
 from analysis.reporting.appendix import DICTIONARY, write_dictionary, write_numbers, write_variables
 from analysis.reporting.claims import check_claims
@@ -133,7 +133,7 @@ def _render_quarto(quarto: Path, document: Document) -> None:
     if done.returncode:
         tail = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-12:]
         if any("No space left" in line for line in tail):
-            require_space(BUILD, float("inf"))
+            raise disk_full(BUILD)
         raise ReportError(
             "Quarto could not render the report.", [Problem(relative(document.path), "\n    ".join(tail))]
         )
