@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 ROOT=$(pwd -P)
 VENV=${VENV:-.venv}
 LOCK=env/requirements.lock
-NEED_MB=1500 # measured: 1,021 MB when done, and pip's downloads while it works
+NEED_MB=9000 # measured: 6.9 GB when done, most of it torch, and pip's downloads while it works
 
 fail() {
     printf 'setup: %s\n' "$1" >&2
@@ -99,7 +99,7 @@ build() {
     rm -rf "$VENV"/[!.]* # .setup stays to the last: an interrupted removal must still be known for ours
     rm -rf "$VENV"
     began=$(date +%s)
-    echo "setup: making $VENV with Python $found; about a minute"
+    echo "setup: making $VENV with Python $found; a few minutes, most of them for torch"
     mkdir -p "$VENV" 2>/dev/null || fail "$VENV cannot be made here; check the permissions of $folder"
     : >"$VENV/.setup"
     "$PYTHON" -m venv "$VENV" || fail "Python $found ($PYTHON) could not make a virtual environment; its message is above"
