@@ -53,6 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     accept = commands.add_parser("accept", help="make the current numbers the reference")
     accept.set_defaults(command=_accept)
 
+    experiment = commands.add_parser("experiment", help="play all arms on all seeds; goes on where it stopped")
+    experiment.add_argument("--profile", default="quick", help="profile of the notebooks, or of the experiment (quick)")
+    experiment.add_argument("--again", action="store_true", help="play a complete run again from its recorded work")
+    experiment.add_argument("--record", action="store_true", help="store the run under data/experiment/recorded")
+    experiment.add_argument("--note", type=Path, help="file to write the run's folder into")
+    experiment.set_defaults(command=_experiment)
+
+    reconcile = commands.add_parser("reconcile", help="hold what W&B has against the local record")
+    reconcile.set_defaults(command=_reconcile)
+
+    sync = commands.add_parser("wandb-sync", help="upload the offline runs to W&B")
+    sync.set_defaults(command=_sync)
+
     trace = commands.add_parser("trace", help="from a printed number back to its data rows")
     trace.add_argument("key", help="a number's key, or the label of a table or figure")
     trace.set_defaults(command=_trace)
@@ -103,6 +116,35 @@ def _accept(options: argparse.Namespace) -> None:
     from analysis.reporting.verify import accept
 
     accept()
+
+
+def _experiment(options: argparse.Namespace) -> None:
+    from analysis.base.paths import relative, write_atomic
+    from analysis.experiment.recording import record_run
+    from analysis.experiment.run import run_experiment
+    from analysis.experiment.settings import find_settings
+
+    settings = find_settings(options.profile, PROFILES)
+    folder = run_experiment(settings, report=lambda text: print(text, flush=True), again=options.again)
+    if options.note:
+        write_atomic(options.note, f"{relative(folder)}\n")
+    if options.record:
+        print(f"recorded: {relative(record_run(folder))}")
+
+
+def _reconcile(options: argparse.Namespace) -> None:
+    from analysis.experiment.tracking import reconcile
+
+    frame, problems = reconcile()
+    if problems:
+        raise WorkbenchError("W&B does not hold what the local record says.", problems)
+    print(f"{len(frame)} runs in the local record, all of them in W&B's files as well")
+
+
+def _sync(options: argparse.Namespace) -> None:
+    from analysis.experiment.tracking import sync
+
+    sync()
 
 
 def _trace(options: argparse.Namespace) -> None:

@@ -19,7 +19,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-MODULES = sorted(path for path in (ROOT / "analysis").rglob("*.py") if path != ROOT / "analysis/__init__.py")
+PROJECT_UNDER_STUDY = ROOT / "analysis/experiment/project"  # a program of its own, which the experiment runs
+MODULES = sorted(
+    path
+    for path in (ROOT / "analysis").rglob("*.py")
+    if path != ROOT / "analysis/__init__.py" and PROJECT_UNDER_STUDY not in path.parents
+)
 
 
 def room_of(path: Path) -> str:

@@ -1,0 +1,71 @@
+"""What can be wrong with a delivered batch: labels that are valid and false, or annotations that break the schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.base.paths import write_atomic
+from analysis.experiment.scenes import Scene
+
+AFFECTED_SHARE = 0.3
+"""Of the images of a broken batch, how many have annotations that break the schema."""
+
+
+def mislabel(
+    scenes: Sequence[Scene], classes: int, share: float, variant: int, rng: np.random.Generator
+) -> list[Scene]:
+    """Scenes whose labels are false for ``share`` of the objects: valid values, wrong meaning.
+
+    By ``variant``, in turn: the next class instead of the true one (an annotator with an outdated list), or
+    boxes moved by their own size (labels of the picture before).
+    """
+    wrong = []
+    for scene in scenes:
+        chosen = rng.random(len(scene.classes)) < share
+        labels, boxes = scene.classes.copy(), scene.boxes.copy()
+        if variant % 2 == 0:
+            labels[chosen] = (labels[chosen] + 1) % classes
+        else:
+            size = boxes[:, 2:] - boxes[:, :2]
+            limit = np.array(scene.image.shape[1::-1], dtype=float)
+            moved = np.where(boxes[:, :2] > size, boxes[:, :2] - size, np.minimum(boxes[:, :2] + size, limit - size))
+            moved = np.maximum(moved, 0)
+            boxes[chosen] = np.hstack([moved, np.minimum(moved + size, limit)])[chosen]
+        wrong.append(replace(scene, classes=labels, boxes=boxes))
+    return wrong
+
+
+def _rename(entry: dict[str, Any]) -> None:
+    for item in entry["objects"]:
+        item["defect"] = item["defect"].upper()
+
+
+def _in_shares(entry: dict[str, Any]) -> None:
+    for item in entry["objects"]:
+        item["x"], item["w"] = item["x"] * 100 / entry["width"], item["w"] * 1000 / entry["width"]
+        item["y"], item["h"] = item["y"] * 100 / entry["height"], item["h"] * 1000 / entry["height"]
+
+
+def _drop_field(entry: dict[str, Any]) -> None:
+    for item in entry["objects"]:
+        item["width"] = item.pop("w")
+
+
+BREAKS: tuple[Callable[[dict[str, Any]], None], ...] = (_rename, _in_shares, _drop_field)
+"""Ways to break the schema: names in capitals, another unit, a field of another name."""
+
+
+def break_schema(path: Path, variant: int, rng: np.random.Generator) -> None:
+    """Break the annotations of some images of the file at ``path``, in one of the ways of `BREAKS`."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    with_objects = [entry for entry in content["images"] if entry["objects"]]
+    count = max(1, round(AFFECTED_SHARE * len(with_objects))) if with_objects else 0
+    for place in rng.permutation(len(with_objects))[:count]:
+        BREAKS[variant % len(BREAKS)](with_objects[place])
+    write_atomic(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

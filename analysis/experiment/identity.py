@@ -1,0 +1,61 @@
+"""What makes two pieces of work the same: digests of code and folders, versions, devices, seeds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from analysis.base.provenance import file_digest
+
+HERE = Path(__file__).parent
+LIBRARIES = ("torch", "torchvision", "ultralytics-opencv-headless", "ultralytics", "onnx", "onnxruntime")
+
+
+def digest_folder(folder: Path, files: Sequence[str] = ()) -> str:
+    """Digest over names and contents: of all files of a folder, or of those named."""
+    paths = [folder / name for name in files] or sorted(
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
+    found = hashlib.sha256()
+    for path in paths:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return found.hexdigest()[:16]
+
+
+@cache
+def code_of(*modules: str) -> str:
+    """Digest of modules of this package: work is done again when the code that does it has changed."""
+    return hashlib.sha256("".join(file_digest(HERE / f"{name}.py") for name in modules).encode()).hexdigest()[:16]
+
+
+@cache
+def training_versions() -> dict[str, str]:
+    """Versions of the libraries that decide what a training computes, of those that are installed."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+@cache
+def device_kind(device: str) -> str:
+    """``cpu``, or the name of the GPU that ``device`` means here."""
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    return torch.cuda.get_device_name(0 if device == "auto" else int(device))
+
+
+def seed_of(name: str) -> int:
+    """A seed of 31 bits from a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1

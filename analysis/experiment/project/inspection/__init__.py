@@ -1,0 +1,1 @@
+"""Visual inspection of packages on a conveyor: which defects an image shows, and where."""
