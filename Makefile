@@ -20,20 +20,22 @@ unexport PYTHONHOME
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: help setup report notebooks lab test bench lint trace verify accept lock clean distclean FORCE
+.PHONY: help setup report notebooks experiment record wandb-sync wandb-check lab test bench lint trace verify accept \
+	lock clean distclean FORCE
 
 help: ## List these targets
 	@echo "usage: make <target> [VARIABLE=value]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@awk -F '## ' '/^## / { print "  " $$2 }' Makefile
 
-## PROFILE=quick|full|gpu      parameters of the notebooks, from notebooks/profiles (quick)
+## PROFILE=quick|full|gpu      parameters of the notebooks and of the experiment (quick)
 ## ENGINE=auto|quarto|offline  what renders the report (auto: Quarto where there is one)
 ## VENV=folder                 the virtual environment (.venv)
 ## PYTHON=python3.11           the Python to build it on (the first fit of the PATH)
 ## KEY=survey.n                what to trace
+## WANDB_MODE=offline|online   where tracked runs go (offline)
 
 # Said before any work begins.
 ifneq ($(filter trace,$(MAKECMDGOALS)),)
@@ -42,7 +44,7 @@ $(error trace needs the key of a number, for example: make trace KEY=survey.n)
 endif
 endif
 PARAMETERS := notebooks/profiles/$(PROFILE).yaml
-ifneq ($(filter report notebooks,$(MAKECMDGOALS)),)
+ifneq ($(filter report notebooks experiment record,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(PARAMETERS)),)
 $(error there is no profile '$(PROFILE)'; PROFILE is one of: $(sort $(basename $(notdir $(wildcard notebooks/profiles/*.yaml)))) (or write notebooks/profiles/$(PROFILE).yaml))
 endif
@@ -143,6 +145,31 @@ verify: $(READY) ## Run all notebooks again and grade each number against report
 accept: notebooks ## Make the current numbers the reference; review its diff, then commit it
 	@$(PY) -m analysis accept
 
+# ---- the experiment ---------------------------------------------------------------------------
+
+# A step of its own, so that its progress is seen; the notebook then finds the run complete. The command itself
+# knows what is complete, so that a changed comment makes it look, not train.
+EXPERIMENT := $(BUILD)/experiment/$(PROFILE).run
+EXPERIMENT_SOURCES := $(wildcard analysis/base/*.py analysis/experiment/*.py data/experiment/*.yaml \
+	$(addprefix analysis/experiment/project/,*.yaml *.toml inspection/*.py tests/*.py))
+
+$(EXPERIMENT): $(EXPERIMENT_SOURCES) $(PARAMETERS) env/requirements.lock | $(READY)
+	@$(PY) -m analysis experiment --profile $(PROFILE) --note $@
+
+$(BUILD)/results/03_experiment/results.json: $(EXPERIMENT)
+
+experiment: $(READY) ## Play every arm on every seed, live; goes on where it was stopped
+	@$(PY) -m analysis experiment --profile $(PROFILE) --note $(EXPERIMENT)
+
+record: $(READY) ## Store a run of the experiment under data/experiment/recorded (runs it first where needed)
+	@$(PY) -m analysis experiment --profile $(PROFILE) --note $(EXPERIMENT) --record
+
+wandb-check: $(READY) ## Hold what W&B has against the local record
+	@$(PY) -m analysis reconcile
+
+wandb-sync: $(READY) ## Upload the tracked runs to W&B (needs a login there)
+	@$(PY) -m analysis wandb-sync
+
 # ---- working on it ---------------------------------------------------------------------------
 
 # Jupyter refuses root unless told; in a container there is often nobody else.
@@ -152,7 +179,7 @@ lab: $(READY) ## Open JupyterLab at the guided tour, with the project's kernel
 test: $(READY) ## Run all tests
 	@$(PY) -m pytest
 
-bench: $(READY) ## Measure what the workbench costs beside papermill, pandoc with Typst, and Quarto
+bench: $(READY) ## Measure the workbench beside named alternatives: rendering, notebooks, training, serving, images
 	@$(PY) -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 
 lint: $(READY) ## Check style, spelling, and that notebooks hold no outputs
@@ -168,11 +195,13 @@ ifneq ($(filter clean distclean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 
-clean: ## Remove everything built, except the virtual environment
-	@if [ -d $(BUILD) ]; then find $(BUILD)/ -mindepth 1 -delete; fi
+# The experiment's work is hours of training in the larger profiles: only distclean removes it.
+clean: ## Remove everything built, except the virtual environment and the experiment's work
+	@if [ -d $(BUILD) ]; then find $(BUILD)/ -mindepth 1 -maxdepth 1 ! -name experiment -exec rm -rf {} +; fi
 	@rm -rf report/_variables.yml report/thesis.pdf report/thesis.html report/thesis_files report/.quarto
 	@rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks
 	@find . \( -path ./.git -o -path ./.venv \) -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## Remove the virtual environment too
+distclean: clean ## Remove the virtual environment and the experiment's work too
+	@rm -rf $(BUILD)/experiment
 	@if [ -f '$(VENV)/.setup' ]; then rm -rf '$(VENV)'; fi

@@ -117,14 +117,19 @@ def _module_files(dotted: str, root: Path) -> Iterator[Path]:
 
 
 def named_data(sources: Iterable[str], data: Path = DATA) -> set[Path]:
-    """Files under ``data/`` that a notebook names in a string, such as ``"survey/counts.csv"``."""
+    """Files under ``data/`` that a notebook names in a string, such as ``"survey/counts.csv"``.
+
+    A folder such as ``"experiment/recorded"`` stands for all files in it.
+    """
     strings = {
         node.value
         for source in sources
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {data / text for text in strings if "/" in text and "\n" not in text and (data / text).is_file()}
+    named = {data / text for text in strings if re.fullmatch(r"[\w-]+(/[\w.-]*\w)+", text)}
+    inside = {path for folder in named if folder.is_dir() for path in folder.rglob("*") if path.is_file()}
+    return {path for path in named if path.is_file()} | inside
 
 
 def dependencies(notebook: Path) -> dict[str, str]:

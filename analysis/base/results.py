@@ -74,6 +74,8 @@ class Entry:
         Stored table (CSV) or figure (SVG), relative to the results folder.
     shown : str
         Digest of the table or figure as the notebook shows it, which is what the report embeds.
+    tolerance : float or None
+        Relative difference that a run on another machine may make; None where there may be none.
     """
 
     key: str
@@ -95,6 +97,7 @@ class Entry:
     file: str = ""
     shown: str = ""
     notebook: str = ""
+    tolerance: float | None = None
 
     def variants(self) -> dict[str, str]:
         """Key → printed text for every form in which the prose may use this number."""
@@ -144,6 +147,7 @@ class Results:
         unit: str = "",
         digits: int = 1,
         text: str = "",
+        tolerance: float | None = None,
     ) -> str:
         """Store one number (or short fact) and return it as printed.
 
@@ -163,6 +167,9 @@ class Results:
             Decimals printed.
         text : str
             Printed form, where the usual one does not fit (dates, for instance).
+        tolerance : float, optional
+            For what is measured anew at every run: the relative difference that `make verify` accepts. On a
+            text it says that another machine may say something else.
 
         Raises
         ------
@@ -204,6 +211,7 @@ class Results:
                 function=estimate.function if estimate else "",
                 interval_text=estimate.interval_text(digits) if estimate else "",
                 rows=_row_lines(rows),
+                tolerance=tolerance,
             )
         )
         return self._entries[key].text
@@ -321,6 +329,9 @@ class Results:
             )
         if entry.kind == "number" and not entry.meaning.strip():
             problems.append(Problem(entry.key, "no meaning", "say in one line what the number says"))
+        if entry.tolerance is not None and (entry.origin not in ("measured", "simulated") or not entry.tolerance >= 0):
+            what = f"a tolerance of {entry.tolerance} on a {entry.origin} number"
+            problems.append(Problem(entry.key, what, "give one of 0 or more, to measured or simulated numbers only"))
         problems += [
             Problem(entry.key, f"its {name} is {value}", "store what can be computed, and say in words what cannot")
             for name, value in (("value", entry.value), ("low bound", entry.low), ("high bound", entry.high))

@@ -22,7 +22,7 @@ PRACTICES: dict[str, str] = {
     "data_versioning": "the data of every model are known, and a bad batch is taken out at once",
     "tracking": "how each model was made is recorded, which shortens the search for a cause",
     "registry": "models are promoted; training starts from the champion and not from the last attempt",
-    "evaluation_gate": "a candidate must not be worse than the champion, beyond uncertainty",
+    "evaluation_gate": "a candidate that is worse than the champion, beyond uncertainty, is refused",
     "canary": "a release first gets a share of the traffic, and errors and latency are compared",
     "drift_monitoring": "a change in images or in the model's output raises an alarm",
     "quality_monitoring": "a sample of production is labelled, and a loss of quality raises an alarm",

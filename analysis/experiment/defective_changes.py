@@ -161,7 +161,7 @@ LATENCY_REGRESSIONS: dict[str, Change] = {
                 "def prepare(",
                 "def denoise(image: np.ndarray) -> np.ndarray:\n"
                 '    """The image without the sensor\'s noise, by comparing each spot with those around it."""\n'
-                "    return cv2.fastNlMeansDenoisingColored(image, None, h=2, hColor=2, searchWindowSize=51)\n\n\n"
+                "    return cv2.fastNlMeansDenoisingColored(image, None, h=2, hColor=2, searchWindowSize=65)\n\n\n"
                 "def prepare(",
             ),
         ),
@@ -184,7 +184,7 @@ import cv2
 import numpy as np
 
 LOG = logging.getLogger(__name__)
-SPOTS = 112
+SPOTS = 136
 
 
 def report(image: np.ndarray) -> None:

@@ -27,13 +27,15 @@ def set_up(run: ArmRun) -> None:
     run.say(vocabulary.environment_created(PRODUCTION))
     initial = run.stages.deliver(None, "initial", run.world.baseline, int(data["initial_images"]))
     acceptance = run.stages.deliver(None, "acceptance", run.world.baseline, int(data["acceptance_images"]))
-    run.pool, run.acceptance, run.reference = (initial.batch,), (acceptance.batch,), acceptance.batch
+    run.pool, run.acceptance = (initial.batch,), (acceptance.batch,)
+    run.first_acceptance = run.reference = acceptance.batch
     for batch, name in ((initial.batch, "initial"), (acceptance.batch, "acceptance")):
         run.batches[batch], run.batch_names[batch] = None, name
     run.stages.commit(run.head, "The project as handed over", run.scenario.moment(0))
     trained = run.stages.train("initial", run.head, run.pool, "")
     model = Model(trained.model, run.stages.training_digest(run.head), run.pool)
     run.latest = model
+    run.models.append(model)
     packaged = run.stages.package(run.head, model.digest)
     run.first_map50 = run.stages.evaluate(packaged.package, run.acceptance).map50
     run.stages.deploy(packaged.package)
@@ -77,10 +79,21 @@ def carry_change(run: ArmRun, entry: Entry, attempt: int = 0) -> Steps:
         if not refusal:
             return
         attempt += 1
+        if not (entry.active and entry.kind in FAULTY):  # it is not this change's fault: somebody finds whose it is
+            yield from diagnose(run, f"{entry.name}/{attempt}")
+            mend_head(run, refusal)
         yield from run.wait("fix", f"{entry.name}/{attempt}")
         entry = mended(entry)
         run.say(vocabulary.change_updated(entry.name), entry.name, refused_by=refusal)
     run.say(vocabulary.change_abandoned(entry.name), entry.name)
+
+
+def mend_head(run: ArmRun, refused_by: str) -> None:
+    """Take every defect out of the merged code, once somebody knows that it is there."""
+    for other in run.head:
+        if other.active and other.kind in FAULTY:
+            run.head = with_entry(run.head, mended(other))
+            run.say(vocabulary.change_updated(other.name), other.name, refused_by=refused_by)
 
 
 def _unit_tests(run: ArmRun, entry: Entry) -> Steps:
@@ -168,11 +181,19 @@ def carry_batch(run: ArmRun, happening: Happening) -> Steps:
             refusal = yield from use_batch(run, name, delivery.batch)
         if not refusal:
             return
-        if refusal == "training":  # somebody has to find out why it stopped
+        if refusal == "training":  # somebody has to find out why it stopped, and what the message names is left out
             yield from diagnose(run, f"{name}/{attempt}")
+            run.pool = tuple(batch for batch in run.pool if not _breaks_training(run, batch))
+            if not _breaks_training(run, delivery.batch):
+                continue
         yield from run.wait("batch_repair", f"{name}/{attempt}")
         current = None  # mended: the same images, labelled as they should be
     run.say(vocabulary.change_abandoned(name), name)
+
+
+def _breaks_training(run: ArmRun, batch: str) -> bool:
+    happening = run.batches.get(batch)
+    return happening is not None and happening.kind == "broken_batch"
 
 
 def _validate(run: ArmRun, name: str, batch: str) -> Steps:
@@ -192,7 +213,8 @@ def use_batch(run: ArmRun, name: str, batch: str, hotfix: bool = False) -> Steps
     with run.line.request() as turn:
         yield turn
         latest = run.latest
-        refusal = yield from train(run, name)
+        # Somebody else's failed training may have named this batch, and it was left out.
+        refusal = (yield from train(run, name)) if batch in run.pool else "training"
         if not refusal and run.arm.has("automated_deployment"):
             refusal = yield from release(run, (name,))
         if refusal:
@@ -205,9 +227,13 @@ def use_batch(run: ArmRun, name: str, batch: str, hotfix: bool = False) -> Steps
     return ""
 
 
-def train(run: ArmRun, name: str) -> Steps:
-    """Tune a model on the pool; it becomes the latest. Returns ``"training"`` if there is none."""
-    parent = run.champion if run.arm.has("registry") else run.latest
+def train(run: ArmRun, name: str, parent: Model | None = None) -> Steps:
+    """Tune a model on the pool; it becomes the latest. Returns ``"training"`` if there is none.
+
+    It starts from the champion where there is a registry, else from the last attempt, unless somebody who knows
+    better names another ``parent``.
+    """
+    parent = parent or (run.champion if run.arm.has("registry") else run.latest)
     run.say(vocabulary.training_started(name, run.pool, parent.digest), name)
     trained = run.stages.train(name, run.head, run.pool, parent.digest)
     yield from run.spend(trained)
@@ -228,6 +254,7 @@ def train(run: ArmRun, name: str) -> Steps:
     run.latest = Model(
         trained.model, run.stages.training_digest(run.head), run.pool, run.lineage(run.head, run.pool, parent)
     )
+    run.models.append(run.latest)
     return ""
 
 
@@ -343,13 +370,13 @@ def _deploy(run: ArmRun, package: str, names: tuple[str, ...]) -> Steps:
 
 def hand_over(run: ArmRun, name: str, hotfix: bool = False) -> Steps:
     """Without automated deployment: hand over, then wait for the deployment day (a hot fix does not)."""
-    run.waiting[name] = run.env.event()
+    deployed = run.waiting.setdefault(name, run.env.event())
     yield from run.wait("handover", name)
     if hotfix:
         yield from deploy_by_hand(run)
-    if not run.waiting[name].triggered:
-        yield run.waiting[name]
-    del run.waiting[name]
+    if not deployed.triggered:
+        yield deployed
+    run.waiting.pop(name, None)
 
 
 def deployment_days(run: ArmRun) -> Steps:
@@ -357,7 +384,7 @@ def deployment_days(run: ArmRun) -> Steps:
     while True:
         moment = run.scenario.moment(run.env.now)
         yield run.env.timeout(max(run.effort.hours("deployment_window", "", moment), 1e-3))
-        if run.waiting:
+        if any(not deployed.triggered for deployed in run.waiting.values()):
             yield from deploy_by_hand(run)
         yield run.env.timeout(1.0)
 
@@ -367,15 +394,45 @@ def deploy_by_hand(run: ArmRun) -> Steps:
     yield from run.wait("manual_deployment", f"deployment-{run.deployments + 1}")
     with run.line.request() as turn:
         yield turn
-        names = tuple(sorted(run.waiting))
+        names = tuple(sorted(name for name, deployed in run.waiting.items() if not deployed.triggered))
         if not names:
             return
         refusal = yield from release(run, names)
-        if refusal:  # it does not even start: somebody has to find out why
+        if refusal:  # somebody has to find out why, and mends it for the next time
             yield from diagnose(run, names[0])
+            mend_head(run, refusal)
+            yield from drop_bad_batches(run)
+            if run.latest.lineage:
+                yield from recover_model(run, names[0])
+                yield from train(run, names[0], run.last_good)
 
 
 def diagnose(run: ArmRun, about: str) -> Steps:
     """Somebody looks for a cause."""
     known = run.arm.has("tracking")
     yield from run.wait("diagnosis_tracked" if known else "diagnosis_untracked", about)
+
+
+def is_bad(run: ArmRun, batch: str) -> bool:
+    """Truth: whether a batch in the pool is faulty."""
+    happening = run.batches.get(batch)
+    return happening is not None and happening.kind in FAULTY
+
+
+def drop_bad_batches(run: ArmRun) -> Steps:
+    """Take out what is bad in the pool, once somebody knows; without versions of the data it has to be sorted out."""
+    bad = [batch for batch in run.pool if is_bad(run, batch)]
+    if not bad:
+        return
+    if not run.arm.has("data_versioning"):
+        yield from run.wait("data_recovery", "+".join(run.batch_names[batch] for batch in bad))
+    run.pool = tuple(batch for batch in run.pool if batch not in bad)
+    for batch in bad:
+        name = run.batch_names[batch]
+        run.say(vocabulary.dataset_changed(name, batch, "removed"), name)
+
+
+def recover_model(run: ArmRun, about: str) -> Steps:
+    """Find the last model that was good; a registry knows it."""
+    if not run.arm.has("registry"):
+        yield from run.wait("model_recovery", about)

@@ -22,22 +22,14 @@ def mislabel(
 ) -> list[Scene]:
     """Scenes whose labels are false for ``share`` of the objects: valid values, wrong meaning.
 
-    By ``variant``, in turn: the next class instead of the true one (an annotator with an outdated list), or
-    boxes moved by their own size (labels of the picture before).
+    An annotator works with another list of classes: each class is called by the name of the next, or of the next
+    but one, by ``variant``.
     """
+    step = 1 + variant % 2
     wrong = []
     for scene in scenes:
         chosen = rng.random(len(scene.classes)) < share
-        labels, boxes = scene.classes.copy(), scene.boxes.copy()
-        if variant % 2 == 0:
-            labels[chosen] = (labels[chosen] + 1) % classes
-        else:
-            size = boxes[:, 2:] - boxes[:, :2]
-            limit = np.array(scene.image.shape[1::-1], dtype=float)
-            moved = np.where(boxes[:, :2] > size, boxes[:, :2] - size, np.minimum(boxes[:, :2] + size, limit - size))
-            moved = np.maximum(moved, 0)
-            boxes[chosen] = np.hstack([moved, np.minimum(moved + size, limit)])[chosen]
-        wrong.append(replace(scene, classes=labels, boxes=boxes))
+        wrong.append(replace(scene, classes=np.where(chosen, (scene.classes + step) % classes, scene.classes)))
     return wrong
 
 

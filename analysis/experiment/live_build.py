@@ -221,7 +221,7 @@ class LiveBuild(LiveCode):
         return Evaluated(seconds, values["value"], values["low"], values["high"], images, work.key)
 
     def compare(self, candidate: str, champion: str, batches: Sequence[str]) -> Compared:
-        """The gate: a candidate passes if it is not worse than the champion by more than the margin."""
+        """The gate: a candidate is refused if it is worse than the champion by more than the margin, for certain."""
         pairs = [(self.evaluated(candidate, batch), self.evaluated(champion, batch)) for batch in batches]
         margin = self.scenario.controls["gate_margin"]
 
@@ -239,10 +239,10 @@ class LiveBuild(LiveCode):
             "code": code_of("evaluation"),
         }
         work = self.store.do("comparison", inputs, run)
-        low = work.outputs["low"]
-        passed = low >= -margin
-        reason = "" if passed else f"mAP50 may be {-low:.3f} below the champion's, and {margin:.3f} is allowed"
-        return Compared(work.seconds, work.outputs["value"], low, work.outputs["high"], passed, reason)
+        low, high = work.outputs["low"], work.outputs["high"]
+        passed = high >= -margin
+        reason = "" if passed else f"mAP50 is at least {-high:.3f} below the champion's, and {margin:.3f} is allowed"
+        return Compared(work.seconds, work.outputs["value"], low, high, passed, reason)
 
     @property
     def _resamples(self) -> int:

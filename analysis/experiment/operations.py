@@ -15,12 +15,15 @@ from analysis.experiment.delivery import (
     SERVICE,
     carry_change,
     diagnose,
+    drop_bad_batches,
     hand_over,
+    is_bad,
+    mend_head,
     merge,
+    recover_model,
     release,
     train,
     use_batch,
-    with_entry,
 )
 from analysis.experiment.scenario import FAULTY
 from analysis.experiment.stages import Entry, Observed
@@ -35,10 +38,10 @@ def watch_production(run: ArmRun) -> Steps:
     """Look at a window of the stream at regular times, and whenever production has changed."""
     every = run.scenario.production["every_h"]
     while True:
-        before, changed = run.degraded, run.changed
+        before, blatant, changed = run.degraded, run.blatant, run.changed
         observed = run.stages.observe(run.release.package, run.domain(), f"{run.effort.seed}/{run.env.now:.3f}")
         run.judge(observed)
-        if run.degraded and not before:
+        if run.degraded and (not before or (run.blatant and not blatant)):
             run.env.process(_noticed_by_people(run, run.episode))
         run.env.process(_monitors(run, observed, run.state))
         next_h = every * (int(run.env.now / every + 1e-9) + 1)
@@ -48,7 +51,7 @@ def watch_production(run: ArmRun) -> Steps:
 def _noticed_by_people(run: ArmRun, episode: int) -> Steps:
     about = "+".join(run.causes()) or f"degradation-{episode}"
     outage = {"errors", "latency"} & set(run.degraded)
-    yield from run.wait("notice_outage" if outage else "notice_quality", about)
+    yield from run.wait("notice_outage" if outage else "notice_failure" if run.blatant else "notice_quality", about)
     if run.degraded and run.episode == episode:
         report_incident(run, "people", "reports of users")
 
@@ -66,6 +69,8 @@ def _monitors(run: ArmRun, observed: Observed, state: int) -> Steps:
             report_incident(run, "service monitor", verdict.reason)
     if run.arm.has("drift_monitoring") and run.adapting is None:
         windows = [window.work for _, window in run.windows[run.reference_since :]]
+        if not windows:  # a new reference was taken while this window came in
+            return
         verdict = run.stages.drift_verdict(run.reference, run.release.package, windows)
         if verdict.alarm:
             run.say(vocabulary.drift_detected(SERVICE, verdict.statistic, verdict.limit, verdict.reason))
@@ -182,12 +187,15 @@ def _return_to_authors(run: ArmRun, entries: list[Entry]) -> Steps:
 def _clean_up(run: ArmRun, names: tuple[str, ...], name: str) -> Steps:
     """What a rollback leaves behind: defects still in the head, bad batches still in the pool."""
     yield from diagnose(run, f"{name}/after")
+    if run.latest.lineage:
+        yield from recover_model(run, f"{name}/after")
+        run.latest = run.last_good
     faulty = tuple(entry for entry in run.head if entry.name in names and entry.active and entry.kind in FAULTY)
     for entry in faulty:
         yield from run.wait("fix", f"{entry.name}/after")
         run.say(vocabulary.change_updated(entry.name), entry.name, refused_by="rollback")
         yield from carry_change(run, replace(entry, active=False), attempt=1)
-    yield from _drop_bad_batches(run)
+    yield from drop_bad_batches(run)
     for batch_name in names:
         happening = next((item for item in run.stream if item.name == batch_name), None)
         if happening is not None and happening.name.startswith("batch"):
@@ -212,39 +220,20 @@ def _relabelled(run: ArmRun, batch_name: str, time_h: float) -> Steps:
 def _mend(run: ArmRun, about: str, first: bool) -> Steps:
     """The cause has been found: mend code, then data, else get a model for the line as it is now."""
     faulty = [entry for entry in run.release.head if entry.active and entry.kind in FAULTY]
-    head_faulty = [entry for entry in run.head if entry.active and entry.kind in FAULTY]
-    bad_batches = [batch for batch in run.pool if _is_bad(run, batch)]
-    if faulty or head_faulty:
+    merged = [entry for entry in run.head if entry.active and entry.kind in FAULTY]
+    bad_batches = [batch for batch in run.pool if is_bad(run, batch)]
+    if faulty or merged:
         yield from run.wait("fix", about)
-        for entry in head_faulty:
-            run.head = with_entry(run.head, replace(entry, active=False))
-            run.say(vocabulary.change_updated(entry.name), entry.name, refused_by="incident")
+        mend_head(run, "incident")
         ended_by = "fix of code"
     elif bad_batches or (first and run.release.model.lineage):
         ended_by = "fix of data"
     else:
         return (yield from _retrain(run, about))
-    yield from _drop_bad_batches(run)
+    yield from drop_bad_batches(run)
     refusal = yield from _hot_fix(run, about)
     restored = (not refusal) and (yield from _restored(run))
     return ended_by if restored else ""
-
-
-def _is_bad(run: ArmRun, batch: str) -> bool:
-    happening = run.batches.get(batch)
-    return happening is not None and happening.kind in FAULTY
-
-
-def _drop_bad_batches(run: ArmRun) -> Steps:
-    bad = [batch for batch in run.pool if _is_bad(run, batch)]
-    if not bad:
-        return
-    if not run.arm.has("data_versioning"):
-        yield from run.wait("data_recovery", "+".join(run.batch_names[batch] for batch in bad))
-    run.pool = tuple(batch for batch in run.pool if batch not in bad)
-    for batch in bad:
-        name = run.batch_names[batch]
-        run.say(vocabulary.dataset_changed(name, batch, "removed"), name)
 
 
 def _hot_fix(run: ArmRun, about: str) -> Steps:
@@ -254,11 +243,15 @@ def _hot_fix(run: ArmRun, about: str) -> Steps:
     with run.line.request() as turn:
         yield turn
         yield from merge(run, name, f"{name}: mend what {about} was about")
-        stale = run.stages.training_digest(run.head) != run.latest.code or run.pool != run.latest.pool
-        if stale or run.latest.lineage:
+        if run.latest.lineage:
+            yield from recover_model(run, about)
+            refusal = yield from train(run, name, run.last_good)
+        elif run.stages.training_digest(run.head) != run.latest.code or run.pool != run.latest.pool:
             refusal = yield from train(run, name)
-            if refusal:
-                return refusal
+        else:
+            refusal = ""
+        if refusal:
+            return refusal
         if run.arm.has("automated_deployment"):
             return (yield from release(run, (name,)))
     yield from hand_over(run, name, hotfix=True)
@@ -292,11 +285,15 @@ def adapt(run: ArmRun) -> Steps:
     yield from run.wait("labelling_queue", f"{name}/labelling")
     yield from run.wait("labelling_image", f"{name}/labelling", times=images)
     delivery = run.stages.deliver(None, f"{name}/{run.effort.seed}/{run.env.now:.3f}", run.domain(), images)
-    held, used = run.stages.divide(delivery.batch, 1 / 3)
+    share = run.scenario.data["response_held"]
+    held, used = run.stages.divide(delivery.batch, share)
+    earlier, _ = run.stages.divide(
+        run.first_acceptance, min(1.0, share * images / run.scenario.data["acceptance_images"])
+    )
     for batch in (delivery.batch, held, used):
         run.batches[batch], run.batch_names[batch] = None, name
     run.say(vocabulary.dataset_changed(name, delivery.batch, "response", delivery.images), name)
-    run.acceptance = (*run.acceptance, held)
+    run.acceptance = (earlier, held)  # models are judged by the line as it is now, and must not forget what was
     refusal = yield from use_batch(run, name, used, hotfix=True)
     run.reference, run.reference_since = delivery.batch, len(run.windows)
     run.adapting = None

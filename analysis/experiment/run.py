@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from analysis.base.errors import Problem, WorkbenchError
 from analysis.base.paths import BUILD, relative, require_space, write_atomic
 from analysis.base.provenance import commit, machine
 from analysis.experiment.arms import parse_arm
+from analysis.experiment.dataset import Pool
+from analysis.experiment.devices import device_name
 from analysis.experiment.drift import DOMAINS
 from analysis.experiment.effort import Effort, load_delays
 from analysis.experiment.events import EventLog, LogSink
@@ -49,6 +52,7 @@ NEED_MB = 2000
 """Free space that a run of the small profile may need; measured, twice over."""
 
 RUN_FILE = "run.json"
+RENDERED = "rendered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def locate_run(settings: Settings, folder: Path = FOLDER) -> RunPlace:
         "versions": training_versions(),
         "device": device_kind(settings.device),
     }
+    if settings.images != RENDERED:
+        inputs["images"] = build_source(settings).digest
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:10]
     place = folder / "runs" / f"{settings.name}-{digest}"
     return RunPlace(place, settings, (place / RUN_FILE).is_file())
@@ -101,6 +107,8 @@ def run_experiment(
     started = time.monotonic()
     cells = [(arm, seed) for seed in settings.seeds for arm in settings.arms]
     jobs = min(settings.jobs or os.cpu_count() or 1, len(cells))
+    for line in describe_source(settings):
+        say(line)
     say(f"experiment: {len(settings.arms)} arms × {len(settings.seeds)} seeds, {jobs} side by side")
     summaries = _play_all(settings, place.folder, folder, cells, jobs, say)
     used: dict[str, tuple[str, float]] = {}
@@ -113,6 +121,8 @@ def run_experiment(
         "commit": commit(),
         "machine": machine(),
         "device": device_kind(settings.device),
+        "processor": device_name("cpu"),
+        "images": describe_source(settings)[:1],
         "versions": training_versions(),
         "code": digest_folder(HERE),
         "scenario": SCENARIO.read_text(encoding="utf-8"),
@@ -199,11 +209,29 @@ class _Progress:
             self.path.write_text(f"{time_h / self.horizon_h:.4f}", encoding="utf-8")
 
 
+@cache
+def _load_pool(folder: str) -> Pool:
+    return load_detection(Path(folder))
+
+
 def build_source(settings: Settings) -> ImageSource:
     """Where the images of a run come from."""
-    if settings.images == "rendered":
-        return RenderedSource()
-    return PoolSource(load_detection(Path(settings.images)))
+    return RenderedSource() if settings.images == RENDERED else PoolSource(_load_pool(settings.images))
+
+
+def describe_source(settings: Settings) -> list[str]:
+    """What a user should know of their own images before hours are spent on them: counts, and all that was left out."""
+    if settings.images == RENDERED:
+        return []
+    pool = _load_pool(settings.images)
+    vanishing = PoolSource(pool).count_vanishing(settings.image_size)
+    return [
+        f"images: {len(pool.images)} in {settings.images}, {len(pool.classes)} classes; left out: "
+        f"{pool.dropped_boxes} boxes, {pool.dropped_images} images",
+        *(f"images: {problem.where}: {problem.what}" for problem in pool.problems),
+        *(f"images: {note}" for note in pool.notes),
+        f"images: boxes too small to be seen at {settings.image_size} px: {vanishing}",
+    ]
 
 
 def play_arm(settings: Settings, run_folder: Path, folder: Path, arm_name: str, seed: int) -> dict[str, Any]:

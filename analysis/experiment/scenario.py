@@ -57,6 +57,7 @@ _SECTIONS: dict[str, dict[str, tuple[float, float]]] = {
         "acceptance_images": (4, 1e6),
         "batch_images": (4, 1e6),
         "response_images": (6, 1e6),
+        "response_held": (0.05, 0.9),
         "mislabelled_share": (0, 1),
     },
     "production": {"every_h": (0.5, 168), "images": (4, 1e5), "window_h": (0.01, 24), "labelled": (1, 1e5)},

@@ -31,6 +31,9 @@ from analysis.experiment.vocabulary import Event
 Steps = Generator[simpy.Event, Any, Any]
 """A SimPy process, or a part of one that another delegates to with ``yield from``."""
 
+BLATANT = 0.5
+"""Share of the quality target below which a model finds so little that users notice sooner."""
+
 POOLED_WINDOWS = 3
 """Windows of one state that are judged together: fewer images make mAP50 too uncertain to judge by."""
 
@@ -103,9 +106,11 @@ class ArmRun:
     head: Head = ()
     pool: Pool = ()
     acceptance: Pool = ()
+    first_acceptance: str = ""
     reference: str = ""
     reference_since: int = 0
     latest: Model | None = None
+    models: list[Model] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
     deployments: int = 0
     first_map50: float = 0.0
@@ -116,6 +121,7 @@ class ArmRun:
     seen: list[tuple[float, Observed]] = field(default_factory=list)
     degraded: tuple[str, ...] = ()
     degraded_since_h: float = 0.0
+    blatant: bool = False
     episode: int = 0
     incident: int = 0
     incident_open: bool = False
@@ -137,6 +143,11 @@ class ArmRun:
     def champion(self) -> Model:
         """The model in production."""
         return self.release.model
+
+    @property
+    def last_good(self) -> Model:
+        """Truth, for people who have found a cause: the newest model that carries no fault."""
+        return next(model for model in reversed(self.models) if not model.lineage)
 
     @property
     def quality_target(self) -> float:
@@ -207,6 +218,7 @@ class ArmRun:
             name, hours = f"degradation-{self.episode:03d}", self.env.now - self.degraded_since_h
             self.say(vocabulary.degradation_ended(name, hours, self.release.number), chain=name)
         self.degraded = reasons
+        self.blatant = map50 < BLATANT * self.quality_target
         self.judged.succeed()
         self.judged = self.env.event()
 

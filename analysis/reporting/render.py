@@ -95,7 +95,8 @@ def prepare_report() -> tuple[Document, Store]:
 def write_numbers_csv(store: Store, path: Path = BUILD / "numbers.csv") -> Path:
     """Write every number of the thesis as one CSV, ordered by key."""
     text = io.StringIO()
-    names = ["key", "text", "value", "low", "high", "confidence", "n", "unit", "origin", "method", "notebook"]
+    facts = ["key", "text", "value", "low", "high", "confidence", "n", "unit", "origin", "method", "notebook"]
+    names = [*facts, "tolerance"]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     for entry in sorted(store.entries.values(), key=lambda entry: entry.key):

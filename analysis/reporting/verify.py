@@ -22,8 +22,16 @@ REFERENCE = REPORT / "reference" / "numbers.csv"
 TOLERANCE = 1e-6
 """Relative difference that another machine's arithmetic may make."""
 
-GRADES = ("identical", "within tolerance", "stochastically consistent", "changed", "missing", "new")
-PASSING = GRADES[:3]
+GRADES = (
+    "identical",
+    "within tolerance",
+    "stochastically consistent",
+    "another machine",
+    "changed",
+    "missing",
+    "new",
+)
+PASSING = GRADES[:4]
 _STOCHASTIC = ("measured", "simulated")
 
 
@@ -79,8 +87,9 @@ def grade_numbers(reference: Mapping[str, Mapping[str, str]], fresh: Mapping[str
     Returns
     -------
     list of Verdict
-        In the order of keys. A measured or simulated number is stochastically consistent when it
-        lies within the reference's interval.
+        In the order of keys. A measured or simulated number is within tolerance when it differs by no more
+        than the reference's own, and stochastically consistent when it lies within the reference's
+        interval. A measured text with a tolerance, such as the name of a device, may differ.
     """
     verdicts = []
     for key in sorted(reference.keys() | fresh.keys()):
@@ -91,8 +100,8 @@ def grade_numbers(reference: Mapping[str, Mapping[str, str]], fresh: Mapping[str
             grade = "identical"
         elif _close(old, new):
             grade = "within tolerance"
-        elif old["origin"] == new["origin"] and new["origin"] in _STOCHASTIC and _within(old, new):
-            grade = "stochastically consistent"
+        elif old["origin"] == new["origin"] and new["origin"] in _STOCHASTIC:
+            grade = _grade_measured(old, new)
         else:
             grade = "changed"
         verdicts.append(Verdict(key, grade, old["text"] if old else "", new["text"] if new else ""))
@@ -104,6 +113,17 @@ def _close(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
         return False
     pairs = [(old[name], new[name]) for name in ("value", "low", "high")]
     return all(a == b or (a and b and math.isclose(float(a), float(b), rel_tol=TOLERANCE)) for a, b in pairs)
+
+
+def _grade_measured(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    if tolerance := old.get("tolerance"):
+        try:
+            values = float(old["value"]), float(new["value"])
+        except ValueError:
+            return "another machine"
+        if math.isclose(*values, rel_tol=0.0, abs_tol=float(tolerance) * abs(values[0])):
+            return "within tolerance"
+    return "stochastically consistent" if _within(old, new) else "changed"
 
 
 def _within(old: Mapping[str, str], new: Mapping[str, str]) -> bool:

@@ -36,6 +36,16 @@ def test_data_is_found_by_its_name(tmp_path):
     assert [path.name for path in found] == ["a.csv"]
 
 
+def test_a_folder_of_data_stands_for_its_files(tmp_path):
+    for name in ("runs/one/a.json", "runs/two/b.gz", "other/c.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "room").mkdir()
+    (tmp_path / "runs").rename(tmp_path / "room/runs")
+    found = named_data(['load("room/runs")\nshow("/")\nshow("../other")\nshow("room/..")'], tmp_path)
+    assert sorted(path.name for path in found) == ["a.json", "b.gz"]
+
+
 def test_only_code_counts_in_a_notebook_digest(tmp_path):
     path = tmp_path / "a.ipynb"
 

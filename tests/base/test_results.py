@@ -257,3 +257,10 @@ def test_an_estimate_carries_the_name_of_its_function():
 
     assert half(3).function.endswith("half")
     assert half(3).n == 3
+
+
+@pytest.mark.parametrize(("origin", "tolerance"), [("published", 0.1), ("measured", -0.1), ("measured", float("nan"))])
+def test_a_tolerance_is_for_what_is_measured_anew(tmp_path, origin, tolerance):
+    results = Results("01_literature", {}, tmp_path)
+    with pytest.raises(ResultsError, match="tolerance"):
+        results.number("a.b", 1.0, source="s", meaning="m", origin=origin, tolerance=tolerance)

@@ -30,6 +30,33 @@ def test_a_published_number_has_no_leeway(change):
     assert grade_numbers({"a.b": row}, {"a.b": row | change})[0].grade == "changed"
 
 
+MEASURED = {"value": "10", "low": "", "high": "", "text": "10 s", "origin": "measured", "tolerance": "0.5"}
+
+
+@pytest.mark.parametrize(
+    ("change", "grade"),
+    [
+        ({"value": "14.9", "text": "14.9 s"}, "within tolerance"),
+        ({"value": "5", "text": "5 s"}, "within tolerance"),
+        ({"value": "15.1", "text": "15.1 s"}, "changed"),
+        ({"value": "14.9", "origin": "published"}, "changed"),
+    ],
+)
+def test_a_measured_number_may_differ_by_its_own_tolerance(change, grade):
+    assert grade_numbers({"a.b": MEASURED}, {"a.b": MEASURED | change})[0].grade == grade
+
+
+def test_a_tolerance_is_the_references_own():
+    strict = MEASURED | {"tolerance": ""}
+    assert grade_numbers({"a.b": strict}, {"a.b": MEASURED | {"value": "10.1"}})[0].grade == "changed"
+
+
+def test_a_device_may_be_another_one():
+    row = MEASURED | {"value": "cpu", "text": "cpu"}
+    verdict = grade_numbers({"a.b": row}, {"a.b": row | {"value": "H200", "text": "H200"}})[0]
+    assert (verdict.grade, verdict.grade in PASSING) == ("another machine", True)
+
+
 def test_missing_and_new_numbers_do_not_pass():
     verdicts = grade_numbers({"a.b": ROW, "a.c": ROW}, {"a.c": ROW, "a.d": ROW})
     assert [(v.key, v.grade, v.grade in PASSING) for v in verdicts] == [
