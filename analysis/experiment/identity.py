@@ -26,6 +26,21 @@ def digest_folder(folder: Path, files: Sequence[str] = ()) -> str:
     return found.hexdigest()[:16]
 
 
+READERS = ("comparison", "design", "display", "findings", "outcomes", "pictures", "recording")
+"""Modules that read what a run left, and decide nothing of it."""
+
+
+@cache
+def experiment_code() -> str:
+    """Digest of the code that decides what a run leaves, the project under study included."""
+    files = sorted(
+        path
+        for path in HERE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.stem not in READERS
+    )
+    return digest_folder(HERE, [path.relative_to(HERE).as_posix() for path in files])
+
+
 @cache
 def code_of(*modules: str) -> str:
     """Digest of modules of this package: work is done again when the code that does it has changed."""

@@ -34,7 +34,7 @@ def project_module(folder: Path, name: str) -> Iterator[ModuleType]:
             del sys.modules[module]
 
 
-def inspect_all(folder: Path, images: Sequence[np.ndarray], classes: Sequence[str]) -> tuple[list[Detections], int]:
+def inspect_all(folder: Path, images: Sequence[np.ndarray]) -> tuple[list[Detections], int]:
     """What the package in ``folder`` finds on BGR images, and on how many its code failed.
 
     This is the offline evaluation of a team: the model with the code around it, without the server and

@@ -22,7 +22,7 @@ from analysis.experiment.batches import read_batch
 from analysis.experiment.evaluation import Matches, compare_map, compute_map, compute_map_interval, match
 from analysis.experiment.evaluation import pool as pool_matches
 from analysis.experiment.identity import code_of, device_kind, training_versions
-from analysis.experiment.inference import inspect_all, pack_detections, project_module
+from analysis.experiment.inference import inspect_all, pack_detections, project_module, unpack_detections
 from analysis.experiment.live_code import LiveCode
 from analysis.experiment.packages import build_package
 from analysis.experiment.scenes import Scene
@@ -34,13 +34,16 @@ from analysis.experiment.stages import (
     Pool,
     Trained,
 )
-from analysis.experiment.tracking_records import TrackedFiles, TrackedTraining
+from analysis.experiment.tracking_records import Picture, TrackedFiles, TrackedTraining
 from analysis.experiment.training_set import TrainingSetError, write_training_set
 from analysis.experiment.training_settings import TrainingSettings
 from analysis.experiment.work import Work
 
 CONFIDENCE = 0.05
 """Detections below are not reported; low, since mean average precision needs the whole curve."""
+
+PICTURES = 4
+"""Acceptance images that are shown with each training in W&B."""
 
 HOLDOUT_SHARE = 0.05
 """Of the training images: what ultralytics asks for as validation set. Nothing here is decided by it."""
@@ -72,7 +75,6 @@ class LiveBuild(LiveCode):
             "workbench": code_of("training", "training_settings", "training_set", "isolation"),
             "versions": training_versions(),
         }
-        label = f"{name} · seed {self.seed}"
         config = {key: value for key, value in inputs.items() if key not in ("batches",)}
 
         def run(folder: Path) -> dict[str, Any]:
@@ -91,7 +93,7 @@ class LiveBuild(LiveCode):
                         limit,
                     )
                 settings = TrainingSettings.from_mapping(chosen, **more)
-                with self._tracked(folder, label, config) as log_epoch:
+                with self._tracked(folder.name.split(".")[0], config) as log_epoch:
                     result = train(content, settings, folder / "out", on_epoch=log_epoch)
             except (TrainingSetError, InputError) as error:
                 shutil.rmtree(data, ignore_errors=True)
@@ -111,26 +113,25 @@ class LiveBuild(LiveCode):
             }
 
         work = self.store.do("training", inputs, run)
-        self._complete_tracking(work, label, config, pool, weights)
         if not work.outputs["failure"]:
             self.models[work.key] = work
             self.trainings.append(work.key)
+            self._complete_tracking(work, config, pool, weights)
         metrics = {key: value for key, value in work.outputs["metrics"].items() if isinstance(value, int | float)}
         model = "" if work.outputs["failure"] else work.key
         return Trained(work.seconds, model, work.outputs["failure"], work.outputs["images"], metrics)
 
     @contextmanager
-    def _tracked(self, folder: Path, label: str, config: Mapping[str, Any]) -> Iterator[Callable | None]:
+    def _tracked(self, key: str, config: Mapping[str, Any]) -> Iterator[Callable | None]:
         """The training's run in W&B is open while it trains, so that the machine is sampled."""
         if self.tracker is None:
             yield None
             return
-        key = folder.name.split(".")[0]
-        with self.tracker.training(key, name=label, group=self.settings.name, config=config, tags=["training"]) as run:
+        with self.tracker.training(key, name=_label(key), group="trainings", config=config, tags=["training"]) as run:
             yield run.log_epoch
 
-    def _complete_tracking(self, work: Work, label: str, config: Mapping, pool: Pool, weights: str) -> None:
-        if self.tracker is None or "training" not in work.outputs:
+    def _complete_tracking(self, work: Work, config: Mapping, pool: Pool, weights: str) -> None:
+        if self.tracker is None:
             return
         used = [TrackedFiles("dataset", "batch", self.batches[batch], batch) for batch in pool]
         if weights:
@@ -140,15 +141,35 @@ class LiveBuild(LiveCode):
         self.tracker.track_training(
             TrackedTraining(
                 key=work.key,
-                name=label,
-                group=self.settings.name,
+                name=_label(work.key),
+                group="trainings",
                 config=config,
                 history=work.outputs["training"]["history"],
                 seconds=work.seconds,
                 files=[*used, made],
+                pictures=self._pictures(work.key),
+                classes=self.source.classes,
                 tags=["training"],
             )
         )
+
+    def _pictures(self, model: str) -> list[Picture]:
+        """What a model finds on a few acceptance images, with the project's code as it was at first."""
+        package = self.package((), model).package
+        images = read_batch(self.batches[self.first_acceptance])[:PICTURES]
+        scenes = [Scene(cv2.imread(str(image.path)), image.boxes, image.classes) for image in images]
+
+        def run(folder: Path) -> dict[str, Any]:
+            found, _ = inspect_all(self.packages[package], [scene.image for scene in scenes])
+            np.savez(folder / "detections.npz", **pack_detections(found))
+            return {}
+
+        inputs = {"package": package, "batch": self.first_acceptance, "images": PICTURES, "code": code_of("inference")}
+        found = unpack_detections(np.load(self.store.do("preview", inputs, run).folder / "detections.npz"))
+        return [
+            Picture(scene, item, f"acceptance image {n}")
+            for n, (scene, item) in enumerate(zip(scenes, found, strict=True))
+        ]
 
     # ---- packages --------------------------------------------------------------------------------
 
@@ -195,7 +216,7 @@ class LiveBuild(LiveCode):
             images = read_batch(self.batches[batch])
             pictures = [cv2.imread(str(image.path)) for image in images]
             scenes = [Scene(p, image.boxes, image.classes) for p, image in zip(pictures, images, strict=True)]
-            found, errors = inspect_all(self.packages[package], pictures, self.source.classes)
+            found, errors = inspect_all(self.packages[package], pictures)
             matches = match(scenes, found, class_count=len(self.source.classes))
             matches.save(folder / "matches.npz")
             np.savez(folder / "detections.npz", **pack_detections(found))
@@ -251,3 +272,8 @@ class LiveBuild(LiveCode):
     @property
     def _confidence(self) -> float:
         return float(self.scenario.controls["confidence"])
+
+
+def _label(key: str) -> str:
+    """What a training is called in W&B: after its work, since several arms may share it."""
+    return f"training-{key[:10]}"

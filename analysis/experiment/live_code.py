@@ -99,6 +99,7 @@ class LiveCode:
         self.batches: dict[str, Path] = {}
         self.models: dict[str, Work] = {}
         self.packages: dict[str, Path] = {}
+        self.first_acceptance = ""
         self.windows: dict[str, Work] = {}
         self.charts: dict[tuple[str, str], Any] = {}
         self.trainings: list[str] = []
@@ -200,7 +201,10 @@ class LiveCode:
             "fault": [fault, variant, share] if fault else [],
             "code": code_of("faults", "batches"),
         }
-        return self._batch(self.store.do("batch", inputs, make))
+        delivered = self._batch(self.store.do("batch", inputs, make))
+        if name == "acceptance":
+            self.first_acceptance = delivered.batch
+        return delivered
 
     def _batch(self, work: Work) -> Delivery:
         self.batches[work.key] = work.folder / "batch"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA, disk_errors, relative, write_atomic
-from analysis.experiment.identity import HERE, digest_folder
+from analysis.experiment.identity import experiment_code
 
 RECORDED = DATA / "experiment" / "recorded"
 
@@ -81,7 +81,7 @@ def list_recordings(folder: Path = RECORDED) -> pd.DataFrame:
                 "seeds": len(about["settings"]["seeds"]),
                 "weeks": about["settings"]["scenario"].get("weeks"),
                 "wall_seconds": about["wall_seconds"],
-                "code_as_now": about["code"] == digest_folder(HERE),
+                "code_as_now": about["code"] == experiment_code(),
             }
         )
     columns = ["name", "profile", "created", "device", "cores", "python", "torch", "ultralytics", "arms", "seeds"]

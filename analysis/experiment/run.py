@@ -34,7 +34,7 @@ from analysis.experiment.devices import device_name
 from analysis.experiment.drift import DOMAINS
 from analysis.experiment.effort import Effort, load_delays
 from analysis.experiment.events import EventLog, LogSink
-from analysis.experiment.identity import HERE, device_kind, digest_folder, training_versions
+from analysis.experiment.identity import device_kind, experiment_code, training_versions
 from analysis.experiment.live import LiveStages
 from analysis.experiment.play import play
 from analysis.experiment.pools import load_detection
@@ -70,7 +70,7 @@ def locate_run(settings: Settings, folder: Path = FOLDER) -> RunPlace:
         "settings": {key: value for key, value in asdict(settings).items() if key not in ("jobs", "name")},
         "scenario": SCENARIO.read_text(encoding="utf-8"),
         "effort": EFFORT.read_text(encoding="utf-8"),
-        "code": digest_folder(HERE),
+        "code": experiment_code(),
         "versions": training_versions(),
         "device": device_kind(settings.device),
     }
@@ -114,6 +114,8 @@ def run_experiment(
     used: dict[str, tuple[str, float]] = {}
     for summary in summaries:
         used |= {key: (kind, seconds) for key, kind, seconds in summary["used"]}
+        for problem in summary.pop("untracked"):
+            say(f"experiment: not tracked in W&B: {problem}")
     record = {
         "profile": settings.name,
         "settings": asdict(settings),
@@ -124,7 +126,7 @@ def run_experiment(
         "processor": device_name("cpu"),
         "images": describe_source(settings)[:1],
         "versions": training_versions(),
-        "code": digest_folder(HERE),
+        "code": experiment_code(),
         "scenario": SCENARIO.read_text(encoding="utf-8"),
         "effort": EFFORT.read_text(encoding="utf-8"),
         "wall_seconds": round(time.monotonic() - started, 1),
@@ -240,8 +242,8 @@ def play_arm(settings: Settings, run_folder: Path, folder: Path, arm_name: str, 
     Returns
     -------
     dict
-        ``arm``, ``seed``, ``events`` (their number), ``digest`` of the log, and ``used``: key, kind and seconds
-        of every piece of work.
+        ``arm``, ``seed``, ``events`` (their number), ``digest`` of the log, ``used`` (key, kind and seconds of every
+        piece of work) and ``untracked`` (what W&B could not take).
     """
     scenario = load_scenario(SCENARIO, settings.scenario)
     stream = draw_stream(scenario, seed)
@@ -265,10 +267,11 @@ def play_arm(settings: Settings, run_folder: Path, folder: Path, arm_name: str, 
         log.finish()
         write_samples(place / "samples", run, stages)
         tracker.track_arm_run(_tracked(settings, run_folder, run, stages, arm_name, seed))
+        problems = [str(problem) for problem in tracker.close()]
         used = [(work.key, work.record["kind"], work.seconds) for work in stages.store.used.values()]
         events = log.position
     digest = hashlib.sha256((place / "events.jsonl").read_bytes()).hexdigest()
-    return {"arm": arm_name, "seed": seed, "events": events, "digest": digest, "used": used}
+    return {"arm": arm_name, "seed": seed, "events": events, "digest": digest, "used": used, "untracked": problems}
 
 
 def _tracked(

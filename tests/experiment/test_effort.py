@@ -1,4 +1,4 @@
-"""Delays of people: drawn as the file says, the same for the same work in every arm, refused where they make no sense."""
+"""Delays of people: drawn as the file says, the same for the same work in every arm, refused where senseless."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from analysis.experiment.effort import DELAYS, Delay, Effort, load_delays
 from analysis.experiment.settings import EFFORT
 
 MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
+LOADED = load_delays(EFFORT)
 STORED = yaml.safe_load(EFFORT.read_text(encoding="utf-8"))
 LOGNORMAL = sorted(name for name, entry in STORED.items() if "lognormal" in entry)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def delays():
-    return load_delays(EFFORT)
+    return LOADED
 
 
 def test_every_delay_has_a_unit_and_a_source_or_is_called_an_assumption(delays):
@@ -60,10 +61,10 @@ def test_median_and_nine_of_ten_are_those_of_the_file(delays, name):
 
 @given(seed=st.integers(0, 2**31), about=st.text(max_size=20), later=st.floats(0, 1e4))
 def test_the_same_work_waits_equally_long_whenever_it_is_asked_for(seed, about, later):
-    effort = Effort(load_delays(EFFORT), seed)
+    effort = Effort(LOADED, seed)
     first = effort.hours("review", about, MONDAY)
     assert effort.hours("review", about, MONDAY + timedelta(hours=later)) == first
-    assert Effort(load_delays(EFFORT), seed).hours("review", about, MONDAY) == first
+    assert Effort(LOADED, seed).hours("review", about, MONDAY) == first
 
 
 def test_other_work_another_delay_and_another_seed_wait_for_another_time(delays):

@@ -128,4 +128,4 @@ def test_a_batch_without_objects_is_left_as_it_is(tmp_path):
     before = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
     break_schema(folder / "annotations.json", 0, np.random.default_rng(0))
     assert json.loads((folder / "annotations.json").read_text(encoding="utf-8")) == before
-    assert [item for item in read_batch(folder)]
+    assert len(read_batch(folder)) == 1

@@ -38,7 +38,7 @@ def images(*greys):
 
 
 def test_images_on_which_the_code_fails_count_and_have_no_detections(make_package):
-    found, errors = inspect_all(make_package("a", FINDER), images(100, 0, 250, 5, 200), ("dent", "tear"))
+    found, errors = inspect_all(make_package("a", FINDER), images(100, 0, 250, 5, 200))
     assert errors == 2
     assert [len(item.classes) for item in found] == [1, 0, 0, 0, 1]
     assert found[0].boxes.tolist() == [[0, 0, 48, 32]]
@@ -61,12 +61,18 @@ def test_the_projects_module_is_gone_afterwards_and_the_next_one_is_another(make
 def test_reading_the_code_writes_nothing_beside_it(make_package):
     folder = make_package("e", FINDER)
     before = sorted(folder.rglob("*"))
-    inspect_all(folder, images(100), ("dent", "tear"))
+    inspect_all(folder, images(100))
     assert sorted(folder.rglob("*")) == before
 
 
 def test_answers_of_the_server_become_detections():
-    answers = [[], [{"defect": "tear", "confidence": 0.5, "box": [1, 2, 3, 4]}, {"defect": "dent", "confidence": 0.25, "box": [0, 0, 9, 9]}]]
+    answers = [
+        [],
+        [
+            {"defect": "tear", "confidence": 0.5, "box": [1, 2, 3, 4]},
+            {"defect": "dent", "confidence": 0.25, "box": [0, 0, 9, 9]},
+        ],
+    ]
     none, two = from_answers(answers, ("dent", "tear"))
     assert none.boxes.shape == (0, 4)
     assert none.classes.tolist() == none.confidences.tolist() == []

@@ -10,7 +10,7 @@ import pytest
 from analysis.base.errors import InputError
 from analysis.experiment import recording
 from analysis.experiment.events import EventLog
-from analysis.experiment.identity import HERE, digest_folder
+from analysis.experiment.identity import experiment_code
 from analysis.experiment.outcomes import load_run
 from analysis.experiment.recording import choose_recording, list_recordings, record_run
 from analysis.experiment.scenario import load_scenario
@@ -36,7 +36,7 @@ def make_run(folder, profile="quick", device="cpu", created="2026-03-04T05:06:07
         "machine": {"cores": 2, "python": "3.11.9", "system": "Linux"},
         "device": device,
         "versions": {"torch": "2.14.1", "ultralytics-opencv-headless": "8.4.190"},
-        "code": digest_folder(HERE),
+        "code": experiment_code(),
         "scenario": SCENARIO.read_text(encoding="utf-8"),
         "wall_seconds": 12.5,
         "arm_runs": [{"arm": arm, "seed": seed, "events": 1} for arm, seed in CELLS],

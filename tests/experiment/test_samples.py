@@ -87,4 +87,4 @@ def test_windows_with_fewer_pictures_than_wanted_leave_room(tmp_path):
             return [*kept, *empty][:count]
 
     content, _ = written(tmp_path, *np.linspace(0.9, 0.1, 6), source=Sparse())
-    assert all(len(row["images"]) in (0, 2) for row in content["rows"])
+    assert {len(row["images"]) for row in content["rows"]} <= {2, IMAGES}  # defects first; without any, what there was

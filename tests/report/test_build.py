@@ -19,6 +19,7 @@ from pypdf import PdfReader
 
 from analysis.base.paths import ROOT
 from analysis.base.provenance import report_notebooks
+from analysis.experiment.run import FOLDER
 from analysis.reporting.render import find_quarto
 from analysis.reporting.verify import REFERENCE, grade_numbers, read_numbers
 
@@ -61,8 +62,15 @@ def run_all(tree: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory) -> Path:
-    """A clean copy, its notebooks run and its thesis rendered by the offline engine."""
+    """A clean copy, its notebooks run and its thesis rendered by the offline engine.
+
+    The experiment's trained models are shared with this project: they are named by all that goes into them.
+    """
     tree = copy_tree(tmp_path_factory.mktemp("clone"))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (tree / "report/build").mkdir(parents=True, exist_ok=True)
+    (tree / "report/build/experiment").symlink_to(FOLDER)
+    analysis(tree, "experiment")
     run_all(tree)
     analysis(tree, "render", "--engine", "offline")
     return tree
@@ -82,7 +90,7 @@ def test_the_pdf_has_the_expected_chapters_in_order(pages):
     words = letters(" ".join(pages))
     wanted = ["Abstract", "Contents", "Figures", "Tables"]
     wanted += [f"Chapter{n}{t}" for n, t in enumerate(["Introduction", "Background", "Method", "Literatureresults"], 1)]
-    wanted += ["Chapter5Surveyresults", "References", "AppendixA", "AppendixB"]
+    wanted += ["Chapter5Surveyresults", "Chapter6Theexperiment", "References", "AppendixA", "AppendixB"]
     start = 0
     for text in wanted:
         start = words.find(text, start)
