@@ -119,7 +119,7 @@ def _integrate(run: ArmRun, entry: Entry) -> Steps:
         yield from _start_of_training(run, entry.name)
     with run.line.request() as turn:
         yield turn
-        before, latest = run.head, run.latest
+        earlier, latest = [other for other in run.head if other.name == entry.name], run.latest
         run.head = with_entry(run.head, entry)
         yield from merge(run, entry.name, f"{entry.name}: {entry.kind.replace('_', ' ')}")
         refusal = ""
@@ -128,8 +128,9 @@ def _integrate(run: ArmRun, entry: Entry) -> Steps:
         if not refusal and run.arm.has("automated_deployment"):
             refusal = yield from release(run, (entry.name,))
         if refusal:
-            run.head = before
-            _forget_attempt(run, latest)
+            # Only this change goes back: others may have been mended in the meantime.
+            run.head = tuple(sorted([*(other for other in run.head if other.name != entry.name), *earlier]))
+            forget_attempt(run, latest)
             yield from merge(run, entry.name, f"Revert {entry.name}: refused by {refusal}", reverts=True)
             return refusal
     if not run.arm.has("automated_deployment"):
@@ -148,7 +149,7 @@ def _start_of_training(run: ArmRun, about: str) -> Steps:
         yield from run.wait("manual_training", about)
 
 
-def _forget_attempt(run: ArmRun, latest: Model) -> None:
+def forget_attempt(run: ArmRun, latest: Model) -> None:
     """A refused model: with a registry the champion stays what training starts from."""
     if run.arm.has("registry"):
         run.latest = latest
@@ -208,19 +209,18 @@ def _validate(run: ArmRun, name: str, batch: str) -> Steps:
 
 def use_batch(run: ArmRun, name: str, batch: str, hotfix: bool = False) -> Steps:
     """Add a batch to the pool, train with it and release. Returns what refused it, or an empty text."""
-    run.pool = (*run.pool, batch)
     yield from _start_of_training(run, name)
     with run.line.request() as turn:
         yield turn
+        run.pool = (*(other for other in run.pool if other != batch), batch)
         latest = run.latest
-        # Somebody else's failed training may have named this batch, and it was left out.
-        refusal = (yield from train(run, name)) if batch in run.pool else "training"
+        refusal = yield from train(run, name)
         if not refusal and run.arm.has("automated_deployment"):
             refusal = yield from release(run, (name,))
         if refusal:
             # Whoever was refused takes the batch back: it is known which one it was.
             run.pool = tuple(other for other in run.pool if other != batch)
-            _forget_attempt(run, latest)
+            forget_attempt(run, latest)
             return refusal
     if not run.arm.has("automated_deployment"):
         yield from hand_over(run, name, hotfix)
@@ -234,8 +234,9 @@ def train(run: ArmRun, name: str, parent: Model | None = None) -> Steps:
     better names another ``parent``.
     """
     parent = parent or (run.champion if run.arm.has("registry") else run.latest)
-    run.say(vocabulary.training_started(name, run.pool, parent.digest), name)
-    trained = run.stages.train(name, run.head, run.pool, parent.digest)
+    head, pool = run.head, run.pool  # others may change them while it trains
+    run.say(vocabulary.training_started(name, pool, parent.digest), name)
+    trained = run.stages.train(name, head, pool, parent.digest)
     yield from run.spend(trained)
     run.say(
         vocabulary.training_finished(
@@ -251,9 +252,7 @@ def train(run: ArmRun, name: str, parent: Model | None = None) -> Steps:
     )
     if trained.failure:
         return "training"
-    run.latest = Model(
-        trained.model, run.stages.training_digest(run.head), run.pool, run.lineage(run.head, run.pool, parent)
-    )
+    run.latest = Model(trained.model, run.stages.training_digest(head), pool, run.lineage(head, pool, parent))
     run.models.append(run.latest)
     return ""
 
@@ -267,7 +266,8 @@ def release(run: ArmRun, names: tuple[str, ...]) -> Steps:
     Returns what refused it, or an empty text. The caller holds the line.
     """
     chain = names[0]
-    packaged = run.stages.package(run.head, run.latest.digest)
+    head, model = run.head, run.latest  # others may change them on the way
+    packaged = run.stages.package(head, model.digest)
     yield from run.spend(packaged)
     run.say(
         vocabulary.artifact_packaged(purl(SERVICE, packaged.package), chain),
@@ -280,7 +280,7 @@ def release(run: ArmRun, names: tuple[str, ...]) -> Steps:
         refusal = yield from check(run, packaged.package, chain)
         if refusal:
             return refusal
-    return (yield from _deploy(run, packaged.package, names))
+    return (yield from _deploy(run, packaged.package, model, head, names))
 
 
 def _gate(run: ArmRun, package: str, chain: str) -> Steps:
@@ -341,23 +341,23 @@ def _checked(run: ArmRun, task: str, chain: str, stage) -> Steps:
     return "" if checked.passed else task.replace("-", " ")
 
 
-def _deploy(run: ArmRun, package: str, names: tuple[str, ...]) -> Steps:
+def _deploy(run: ArmRun, package: str, model: Model, head: Head, names: tuple[str, ...]) -> Steps:
     deployed = run.stages.deploy(package)
     yield from run.spend(deployed)
     if not deployed.passed:
         return "deployment"
     run.deployments += 1
-    run.releases.append(Release(run.deployments, package, run.latest, run.head, names, run.env.now))
+    run.releases.append(Release(run.deployments, package, model, head, names, run.env.now))
     run.say(
         vocabulary.service_upgraded(SERVICE, PRODUCTION, purl(SERVICE, package)),
         names[0],
         release=run.deployments,
         changes=list(names),
         seconds=deployed.seconds,
-        model=run.latest.digest,
+        model=model.digest,
     )
     if run.arm.has("registry"):
-        run.say(vocabulary.model_promoted(run.latest.digest, package), names[0])
+        run.say(vocabulary.model_promoted(model.digest, package), names[0])
     for name in names:
         if name in run.waiting and not run.waiting[name].triggered:
             run.waiting[name].succeed()
@@ -394,12 +394,15 @@ def deploy_by_hand(run: ArmRun) -> Steps:
     yield from run.wait("manual_deployment", f"deployment-{run.deployments + 1}")
     with run.line.request() as turn:
         yield turn
-        names = tuple(sorted(name for name, deployed in run.waiting.items() if not deployed.triggered))
-        if not names:
-            return
-        refusal = yield from release(run, names)
-        if refusal:  # somebody has to find out why, and mends it for the next time
-            yield from diagnose(run, names[0])
+        for attempt in range(ATTEMPTS):
+            names = tuple(sorted(name for name, deployed in run.waiting.items() if not deployed.triggered))
+            if not names:
+                return
+            refusal = yield from release(run, names)
+            if not refusal:
+                return
+            # Somebody has to find out why, mends it and tries again.
+            yield from diagnose(run, f"{names[0]}/{attempt}")
             mend_head(run, refusal)
             yield from drop_bad_batches(run)
             if run.latest.lineage:

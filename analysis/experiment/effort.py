@@ -131,7 +131,7 @@ def load_delays(path: Path) -> dict[str, Delay]:
     where = relative(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{where} cannot be read.", [Problem(where, str(error), "restore or correct it")]) from None
     content = content if isinstance(content, dict) else {}
     problems = [
@@ -161,7 +161,7 @@ def _violations(entry: Any, where: str):
         yield Problem(f"{where}.unit", f"got {entry.get('unit')!r}", "h or s")
     if not str(entry.get("source") or "").strip():
         yield Problem(f"{where}.source", "no source", "say where it comes from, or write: assumption")
-    for key in sorted(set(entry) - {"unit", "source", *_KINDS}):
+    for key in sorted(set(entry) - {"unit", "source", *_KINDS}, key=str):
         yield Problem(f"{where}.{key}", "unknown key", f"unit, source and one of: {', '.join(_KINDS)}")
     if len(kinds) != 1:
         yield Problem(where, f"{len(kinds)} distributions", f"exactly one of: {', '.join(_KINDS)}")
@@ -172,7 +172,7 @@ def _violations(entry: Any, where: str):
         yield Problem(f"{where}.{kind}", f"got {values!r}", f"give {' and '.join(_KINDS[kind])}")
         return
     numbers = [value for value in values.values() if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) != len(values) or min(numbers) < 0:
+    if len(numbers) != len(values) or not all(0 <= number < math.inf for number in numbers):
         yield Problem(f"{where}.{kind}", f"got {dict(values)!r}", "numbers that are not negative")
     elif kind == "lognormal" and not 0 < values["median"] < values["p90"]:
         yield Problem(f"{where}.lognormal", f"got {dict(values)!r}", "0 < median < p90")

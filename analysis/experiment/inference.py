@@ -89,6 +89,8 @@ def pack_detections(found: Sequence[Detections]) -> dict[str, np.ndarray]:
 
 def unpack_detections(arrays: Mapping[str, np.ndarray]) -> list[Detections]:
     """The inverse of `pack_detections`."""
+    if not len(arrays["counts"]):
+        return []
     cuts = np.cumsum(arrays["counts"])[:-1]
     parts = (np.split(arrays[name], cuts) for name in ("boxes", "classes", "confidences"))
     return [Detections(*part) for part in zip(*parts, strict=True)]

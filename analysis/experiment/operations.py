@@ -16,6 +16,7 @@ from analysis.experiment.delivery import (
     carry_change,
     diagnose,
     drop_bad_batches,
+    forget_attempt,
     hand_over,
     is_bad,
     mend_head,
@@ -41,7 +42,7 @@ def watch_production(run: ArmRun) -> Steps:
         before, blatant, changed = run.degraded, run.blatant, run.changed
         observed = run.stages.observe(run.release.package, run.domain(), f"{run.effort.seed}/{run.env.now:.3f}")
         run.judge(observed)
-        if run.degraded and (not before or (run.blatant and not blatant)):
+        if set(run.degraded) - set(before) or (run.blatant and not blatant):
             run.env.process(_noticed_by_people(run, run.episode))
         run.env.process(_monitors(run, observed, run.state))
         next_h = every * (int(run.env.now / every + 1e-9) + 1)
@@ -103,13 +104,15 @@ def report_incident(run: ArmRun, by: str, reason: str) -> None:
     name = f"incident-{run.incident:03d}"
     event = vocabulary.incident_detected(name, PRODUCTION, SERVICE, purl(SERVICE, run.release.package), reason)
     run.say(event, name, by=by, release=run.release.number)
-    run.env.process(_deal_with(run, name, by))
+    run.env.process(_deal_with(run, name, by, run.release.number))
 
 
-def _deal_with(run: ArmRun, name: str, by: str) -> Steps:
+def _deal_with(run: ArmRun, name: str, by: str, suspect: int) -> Steps:
     if by != "people":
         yield from run.wait("respond", name)
-    ended_by = yield from _roll_back(run, name)
+    ended_by = ""
+    if by != "drift monitor":  # which says that the line has changed, not the release
+        ended_by = yield from _roll_back(run, name, suspect)
     if not ended_by and run.arm.has("triggered_retraining") and by == "quality monitor":
         ended_by = yield from _retrain(run, name)
     for attempt in range(REPAIRS):
@@ -136,13 +139,15 @@ def _restored(run: ArmRun) -> Steps:
 # ---- rollback --------------------------------------------------------------------------------
 
 
-def _roll_back(run: ArmRun, name: str) -> Steps:
+def _roll_back(run: ArmRun, name: str, suspect: int) -> Steps:
     """Bring the previous release back if the alarm came soon after a deployment. Returns what ended it."""
     recent = run.env.now - run.release.time_h <= run.scenario.controls["rollback_within_h"]
     if not run.arm.has("rollback") or len(run.releases) < 2 or not recent:
         return ""
     with run.line.request() as turn:
         yield turn
+        if run.release.number != suspect:  # something else was deployed while we waited for the line
+            return ""
         taken_back = run.releases.pop()
         deployed = run.stages.deploy(run.release.package)
         yield from run.spend(deployed)
@@ -158,7 +163,8 @@ def _roll_back(run: ArmRun, name: str) -> Steps:
             run.latest = run.release.model
         run.change_state()
         if run.arm.has("data_versioning"):
-            run.pool = tuple(batch for batch in run.pool if run.batch_names.get(batch) not in taken_back.names)
+            batches = [item for item in taken_back.names if item.startswith("batch")]
+            run.pool = tuple(batch for batch in run.pool if run.batch_names.get(batch) not in batches)
         returned = [entry for entry in run.head if entry.name in taken_back.names]
         if run.arm.has("version_control") and returned:
             run.head = tuple(entry for entry in run.head if entry not in returned)
@@ -167,6 +173,7 @@ def _roll_back(run: ArmRun, name: str) -> Steps:
     if not restored:
         # It was not the release's fault, or not only: the changes stay out until the cause is known.
         run.env.process(_return_to_authors(run, returned))
+        run.env.process(_return_batches(run, taken_back.names))
         return ""
     run.env.process(_clean_up(run, taken_back.names, name))
     run.env.process(_return_to_authors(run, returned))
@@ -196,6 +203,10 @@ def _clean_up(run: ArmRun, names: tuple[str, ...], name: str) -> Steps:
         run.say(vocabulary.change_updated(entry.name), entry.name, refused_by="rollback")
         yield from carry_change(run, replace(entry, active=False), attempt=1)
     yield from drop_bad_batches(run)
+    yield from _return_batches(run, names)
+
+
+def _return_batches(run: ArmRun, names: tuple[str, ...]) -> Steps:
     for batch_name in names:
         happening = next((item for item in run.stream if item.name == batch_name), None)
         if happening is not None and happening.name.startswith("batch"):
@@ -207,8 +218,6 @@ def _relabelled(run: ArmRun, batch_name: str, time_h: float) -> Steps:
     yield from run.wait("batch_repair", f"{batch_name}/after")
     images = int(run.scenario.data["batch_images"])
     delivery = run.stages.deliver(None, batch_name, run.world.domain(time_h), images)
-    if delivery.batch in run.pool:
-        return
     run.batches[delivery.batch], run.batch_names[delivery.batch] = None, batch_name
     run.say(vocabulary.dataset_changed(batch_name, delivery.batch, "mended", delivery.images, 1), batch_name)
     yield from use_batch(run, batch_name, delivery.batch)
@@ -243,18 +252,21 @@ def _hot_fix(run: ArmRun, about: str) -> Steps:
     with run.line.request() as turn:
         yield turn
         yield from merge(run, name, f"{name}: mend what {about} was about")
-        if run.latest.lineage:
+        latest = run.latest
+        if latest.lineage:
             yield from recover_model(run, about)
             refusal = yield from train(run, name, run.last_good)
         elif run.stages.training_digest(run.head) != run.latest.code or run.pool != run.latest.pool:
             refusal = yield from train(run, name)
         else:
             refusal = ""
+        if not refusal and run.arm.has("automated_deployment"):
+            refusal = yield from release(run, (name,))
         if refusal:
+            forget_attempt(run, latest)
             return refusal
-        if run.arm.has("automated_deployment"):
-            return (yield from release(run, (name,)))
-    yield from hand_over(run, name, hotfix=True)
+    if not run.arm.has("automated_deployment"):
+        yield from hand_over(run, name, hotfix=True)
     return ""
 
 
@@ -295,7 +307,8 @@ def adapt(run: ArmRun) -> Steps:
     run.say(vocabulary.dataset_changed(name, delivery.batch, "response", delivery.images), name)
     run.acceptance = (earlier, held)  # models are judged by the line as it is now, and must not forget what was
     refusal = yield from use_batch(run, name, used, hotfix=True)
-    run.reference, run.reference_since = delivery.batch, len(run.windows)
+    if not refusal:
+        run.reference, run.reference_since, run.reference_h = delivery.batch, len(run.windows), run.env.now
     run.adapting = None
     run.say(vocabulary.ticket_closed(name, "withdrawn" if refusal else "completed"), name)
     done.succeed()

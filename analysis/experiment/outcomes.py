@@ -146,7 +146,7 @@ def compute_degradations(run: Run) -> pd.DataFrame:
                     "causes": "+".join(event.content["causes"]),
                     "detected_by": by,
                     "detect_hours": detected - event.time_h if by else np.nan,
-                    "ended_by": "" if censored else _ended_by(events, end),
+                    "ended_by": "" if censored else _ended_by(events, event.time_h, end),
                 }
             )
     columns = ["arm", "seed", "degradation", "start_h", "end_h", "hours", "censored", "reasons", "causes"]
@@ -179,9 +179,10 @@ def _open_at(events: pd.DataFrame, time_h: float) -> str:
     return ""
 
 
-def _ended_by(events: pd.DataFrame, end: float) -> str:
-    """The last thing done to production before the degradation ended."""
-    done = events[events["type"].isin(["service.upgraded", "service.rolledback"]) & (events["time_h"] <= end + 1e-6)]
+def _ended_by(events: pd.DataFrame, start: float, end: float) -> str:
+    """The last thing done to production while it was degraded."""
+    inside = events["time_h"].between(start, end + 1e-6, inclusive="right")
+    done = events[events["type"].isin(["service.upgraded", "service.rolledback"]) & inside]
     if done.empty:
         return "by itself"
     last = done.iloc[-1]
@@ -229,7 +230,8 @@ def compute_changes(run: Run) -> pd.DataFrame:
                     "caused": sum(event.subject in listed for listed in causes),
                 }
             )
-    return pd.DataFrame(rows)
+    columns = ["name", "kind", "faulty", "created_h", "deployed_h", "lead_hours", "refused_by", "stopped_before"]
+    return pd.DataFrame(rows, columns=["arm", "seed", *columns, "abandoned", "caused"])
 
 
 def _first_deployments(events: pd.DataFrame) -> dict[str, float]:

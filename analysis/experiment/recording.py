@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA, disk_errors, relative, write_atomic
@@ -32,18 +33,22 @@ def record_run(run: Path, target: Path = RECORDED) -> Path:
     """
     try:
         about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        logs = {
+            f"{item['arm']}-{item['seed']}": (run / f"{item['arm']}-{item['seed']}" / "events.jsonl").read_bytes()
+            for item in about["arm_runs"]
+        }
     except (OSError, ValueError) as error:
         problem = Problem(relative(run), str(error), "run it to its end first: make experiment")
         raise InputError("Only a complete run can be recorded.", [problem]) from None
     device = re.sub(r"[^a-z0-9]+", "-", about["device"].lower()).strip("-")
-    place = target / f"{about['created'][:10]}-{about['profile']}-{device}"
+    cores = about["machine"]["cores"]
+    place = target / f"{about['created'][:10]}-{about['profile']}-{device}-{cores}-cores"
     draft = place.with_name(f".{place.name}")
     shutil.rmtree(draft, ignore_errors=True)
     with disk_errors(target.parent):
         for item in about["arm_runs"]:
             cell = f"{item['arm']}-{item['seed']}"
-            content = (run / cell / "events.jsonl").read_bytes()
-            write_atomic(draft / cell / "events.jsonl.gz", gzip.compress(content, 9, mtime=0))
+            write_atomic(draft / cell / "events.jsonl.gz", gzip.compress(logs[cell], 9, mtime=0))
             if item["seed"] == about["settings"]["seeds"][0]:
                 for name in ("samples.png", "samples.json"):
                     write_atomic(draft / cell / name, (run / cell / "samples" / name).read_bytes())
@@ -64,7 +69,7 @@ def list_recordings(folder: Path = RECORDED) -> pd.DataFrame:
         not changed since).
     """
     rows = []
-    for path in sorted(folder.glob("*/run.json")):
+    for path in sorted(folder.glob("[!.]*/run.json")):
         about = json.loads(path.read_text(encoding="utf-8"))
         versions = about["versions"]
         rows.append(
@@ -79,7 +84,7 @@ def list_recordings(folder: Path = RECORDED) -> pd.DataFrame:
                 "ultralytics": versions.get("ultralytics-opencv-headless") or versions.get("ultralytics", ""),
                 "arms": len(about["settings"]["arms"]),
                 "seeds": len(about["settings"]["seeds"]),
-                "weeks": about["settings"]["scenario"].get("weeks"),
+                "weeks": about["settings"]["scenario"].get("weeks") or yaml.safe_load(about["scenario"])["weeks"],
                 "wall_seconds": about["wall_seconds"],
                 "code_as_now": about["code"] == experiment_code(),
             }
@@ -92,7 +97,7 @@ def list_recordings(folder: Path = RECORDED) -> pd.DataFrame:
 def choose_recording(
     name: str = "", profiles: Sequence[str] = ("gpu", "full", "quick"), folder: Path = RECORDED
 ) -> Path:
-    """The folder of the recording called ``name``; without a name, the newest of the largest profile.
+    """The folder of the recording called ``name``; without a name, the newest of the largest profile, or of any other.
 
     Raises
     ------
@@ -109,4 +114,6 @@ def choose_recording(
         of_profile = found[found["profile"] == profile]
         if len(of_profile):
             return folder / of_profile["name"].iloc[-1]
+    if len(found):
+        return folder / found["name"].iloc[-1]
     raise InputError("No run has been recorded.", [Problem(relative(folder), "it is empty", "make record")])

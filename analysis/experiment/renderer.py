@@ -30,6 +30,10 @@ DEFECTS_A_PACKAGE = (0.15, 0.30, 0.35, 0.20)
 SMALLEST = 32
 """Fewest pixels of an image's width."""
 
+TRIES = 300
+"""How often a place is looked for: two long defects can leave no room for a third. Of 20,000 packages, the one
+that took longest needed 64."""
+
 
 def render(domain: Domain, seed: int, index: int, size: int) -> Scene:
     """Draw one package under the given conditions.
@@ -83,7 +87,9 @@ def _draw_defects(canvas: Canvas, package: Package, rng: np.random.Generator) ->
     """Draw up to three defects where none lies over another; their boxes (shares of the width) and classes."""
     count = int(rng.choice(len(DEFECTS_A_PACKAGE), p=DEFECTS_A_PACKAGE))
     boxes, classes = [], []
-    while len(boxes) < count:
+    for _ in range(TRIES):
+        if len(boxes) == count:
+            break
         kind = int(rng.integers(len(CLASSES)))
         place, reach = find_place(CLASSES[kind], package, rng)
         area = np.concatenate((place - reach, place + reach))

@@ -36,6 +36,7 @@ def write_samples(folder: Path, run: ArmRun, stages: LiveStages) -> None:
         scenes = stages.source.scenes("production", domain, seed_of(inputs["window"]), inputs["images"], inputs["size"])
         found = unpack_detections(np.load(work.folder / "detections.npz"))
         chosen = [number for number, scene in enumerate(scenes) if len(scene.classes)][:IMAGES]
+        chosen = chosen or list(range(min(IMAGES, len(scenes))))
         strips.append(np.hstack([scenes[number].image for number in chosen]))
         rows.append(
             {

@@ -147,7 +147,7 @@ def load_scenario(path: Path, changes: Mapping[str, Any] | None = None) -> Scena
     where = relative(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{where} cannot be read.", [Problem(where, str(error), "restore or correct it")]) from None
     merged = _merge(content if isinstance(content, dict) else {}, changes or {})
     problems = list(_violations(merged, where))
@@ -168,7 +168,7 @@ def _merge(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 def _violations(content: Mapping[str, Any], where: str):
     known = {"start", "events_per_week", "script", *_TOP, *_SECTIONS}
-    for key in sorted(set(content) - known):
+    for key in sorted(set(content) - known, key=str):
         yield Problem(f"{where}, {key}", "unknown key", f"one of: {', '.join(sorted(known))}")
     if not isinstance(content.get("start"), datetime):
         yield Problem(f"{where}, start", f"got {content.get('start')!r}", "a time such as 2026-01-05T08:00:00Z")
@@ -179,7 +179,7 @@ def _violations(content: Mapping[str, Any], where: str):
         if not isinstance(values, Mapping):
             yield Problem(f"{where}, {section}", "missing or not a table", f"give {', '.join(keys)}")
             continue
-        for key in sorted(set(values) - set(keys)):
+        for key in sorted(set(values) - set(keys), key=str):
             yield Problem(f"{where}, {section}.{key}", "unknown key", f"one of: {', '.join(keys)}")
         for key, bounds in keys.items():
             yield from _bounded(values.get(key), bounds, f"{where}, {section}.{key}")
@@ -191,9 +191,18 @@ def _violations(content: Mapping[str, Any], where: str):
         if kind not in KINDS:
             yield Problem(f"{where}, events_per_week.{kind}", "unknown kind", f"one of: {', '.join(KINDS)}")
         yield from _bounded(rate, (0, 100), f"{where}, events_per_week.{kind}")
-    for item in content.get("script", ()):
-        if len(item) != 3 or item[1] not in KINDS:
-            yield Problem(f"{where}, script", f"got {item!r}", "time_h, kind, variant")
+    script = content.get("script", ())
+    for item in script if isinstance(script, list | tuple) else [script]:
+        if not _is_event(item):
+            yield Problem(f"{where}, script", f"got {item!r}", "time_h from 0, kind, variant (a whole number from 0)")
+
+
+def _is_event(item: Any) -> bool:
+    if not isinstance(item, list | tuple) or len(item) != 3:
+        return False
+    time_h, kind, variant = item
+    times = isinstance(time_h, int | float) and not isinstance(time_h, bool) and 0 <= time_h < math.inf
+    return times and kind in KINDS and isinstance(variant, int) and not isinstance(variant, bool) and variant >= 0
 
 
 def _bounded(value: Any, bounds: tuple[float, float], where: str):

@@ -78,7 +78,7 @@ def load_settings(name: str, path: Path = PROFILES) -> Settings:
     where = relative(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{where} cannot be read.", [Problem(where, str(error), "restore or correct it")]) from None
     if not isinstance(content, Mapping) or not isinstance(content.get(name), Mapping):
         known = ", ".join(content) if isinstance(content, Mapping) else "none"
@@ -123,9 +123,17 @@ def build_settings(name: str, values: Mapping[str, Any], where: str = "settings"
         problems.append(Problem(where, "no arms or no seeds", "give at least one of each"))
     if not all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in settings.seeds):
         problems.append(Problem(f"{where}.seeds", f"got {list(settings.seeds)}", "whole numbers from 0"))
+    for name, value, least in (
+        ("jobs", settings.jobs, 0),
+        ("threads", settings.threads, 1),
+        ("training_images", settings.training_images, 8),
+        ("effort_scale", settings.effort_scale, 0.01),
+    ):
+        if not value >= least:
+            problems.append(Problem(f"{where}.{name}", f"got {value}", f"{least:g} or more"))
     if settings.image_size % 32 or settings.image_size <= 0:
         problems.append(Problem(f"{where}.image_size", f"got {settings.image_size}", "a multiple of 32"))
-    if len(set(settings.arms)) < len(settings.arms) or len(set(settings.seeds)) < len(settings.seeds):
+    if any(len(set(map(str, listed))) < len(listed) for listed in (settings.arms, settings.seeds)):
         problems.append(Problem(where, "an arm or a seed is listed twice", "list each once"))
     if problems:
         raise InputError(f"{where} does not describe a run.", problems)

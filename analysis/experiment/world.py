@@ -109,6 +109,7 @@ class ArmRun:
     first_acceptance: str = ""
     reference: str = ""
     reference_since: int = 0
+    reference_h: float = 0.0
     latest: Model | None = None
     models: list[Model] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
@@ -223,8 +224,12 @@ class ArmRun:
         self.judged = self.env.event()
 
     def causes(self) -> tuple[str, ...]:
-        """Truth: the defects in production, and the changes of the line since the reference was taken."""
-        steps = [step.name for step in self.world.steps if step.time_h <= self.env.now]
+        """Truth: the defects in production, and the changes of the line that no model was made for yet."""
+        steps = [
+            step.name
+            for step in self.world.steps
+            if step.time_h <= self.env.now and step.time_h + step.ramp_h > self.reference_h
+        ]
         return (*self.release.faults, *steps)
 
     def lineage(self, head: Head, pool: Pool, parent: Model | None) -> tuple[str, ...]:

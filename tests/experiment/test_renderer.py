@@ -51,6 +51,11 @@ def test_a_scene_does_not_depend_on_what_was_drawn_before(scenes):
     assert digest(part) == digest(scenes[60:80]) == digest([render(BASELINE, 5, i, SIZE) for i in range(60, 80)])
 
 
+def test_a_package_without_room_for_another_defect_has_fewer():
+    scene = render(BASELINE, 53442468804239975, 46, SIZE)  # two long defects on its left and in its middle
+    assert len(scene.classes) == 2
+
+
 def test_seeds_and_positions_give_different_scenes(scenes):
     assert len({scene.image.tobytes() for scene in scenes}) == COUNT
     assert digest(render_many(BASELINE, 6, 5, SIZE)) != digest(scenes[:5])
