@@ -65,7 +65,7 @@ class LiveStages(LiveBuild):
         return self._server
 
     def _serving_inputs(self, package: str) -> dict[str, Any]:
-        return {"package": package, "server": code_of("serving", "served", "limits", "image_input", "live")}
+        return {"package": package, "server": code_of("serving", "served", "limits", "image_input")}
 
     # ---- deployment ------------------------------------------------------------------------------
 
@@ -120,9 +120,12 @@ class LiveStages(LiveBuild):
         def run(_: Path) -> dict[str, Any]:
             scenes = self._stream(domain, window, count)
             server = self._ensure(stable)
-            server.candidate(self.packages[package], share)
-            answers = server.inspect_many(_encode(scenes), CONCURRENCY, _names(window, count))
-            server.withdraw()
+            try:
+                server.candidate(self.packages[package], share)
+                answers = server.inspect_many(_encode(scenes), CONCURRENCY, _names(window, count))
+                server.withdraw()
+            except ServingError as error:
+                return {"alarm": True, "reason": str(error).splitlines()[0], "requests": [0, 0]}
             sides = [[answer for answer in answers if (answer.package == package) == new] for new in (False, True)]
             verdict = compare_canary(*sides, slowdown=CANARY_SLOWDOWN, false_alarms=CANARY_FALSE_ALARMS)
             return {"alarm": verdict.alarm, "reason": verdict.reason, "requests": [len(side) for side in sides]}
@@ -144,6 +147,8 @@ class LiveStages(LiveBuild):
             "window": window,
             "images": count,
             "size": self.settings.image_size,
+            "jpeg_quality": JPEG_QUALITY,
+            "concurrency": CONCURRENCY,
         }
 
     def observe(self, package: str, domain: Domain, window: str) -> Observed:

@@ -7,6 +7,8 @@ in a folder of the test.
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.experiment import outcomes
+from analysis.experiment import outcomes, vocabulary
 from analysis.experiment.event_table import read_events
+from analysis.experiment.events import validate_event
 from analysis.experiment.run import FOLDER, play_arm
 from analysis.experiment.settings import SCENARIO, Settings, load_settings
+from tests.experiment.test_vocabulary import CUSTOM_RULE, OFFICIAL, official_faults
 
 SEED = 635
 """Of all scripted arm-runs; not one of the profiles', whose windows of production these must not become."""
@@ -108,3 +112,19 @@ def select(run: outcomes.Run, arm: str, kind: str, chain: str | None = None) -> 
 def flatten(mapping: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Fates as a table, one column an arm, for messages."""
     return pd.DataFrame(mapping)
+
+
+def log_faults(log: Path) -> list[str]:
+    """What is wrong with a log by our schema and, where they are at hand, by the official ones."""
+    found = []
+    for number, line in enumerate(log.read_text(encoding="utf-8").splitlines(), start=1):
+        event = json.loads(line)
+        faults = [f"{problem.where}: {problem.what}" for problem in validate_event(event)]
+        if OFFICIAL.is_dir():
+            envelope = copy.deepcopy(event)
+            if CUSTOM_RULE.fullmatch(event["context"]["type"]):  # the official rule is the envelope and the name
+                envelope["context"]["type"] = vocabulary.EVENT_TYPES["change.merged"]
+                envelope["subject"]["content"] = {}
+            faults += official_faults(envelope)
+        found += [f"line {number}: {fault}" for fault in faults]
+    return found
