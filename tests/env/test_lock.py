@@ -121,7 +121,7 @@ def _imported(path: Path) -> Iterator[str]:
 def test_every_import_is_a_direct_requirement():
     files = [*ROOT.glob("analysis/**/*.py"), *ROOT.glob("tests/**/*.py"), *ROOT.glob("notebooks/*.ipynb")]
     imports = {name for path in files if STUDIED not in path.parents for name in _imported(path)}
-    imports -= sys.stdlib_module_names | {"analysis"}
+    imports -= sys.stdlib_module_names | {"analysis", "tests"}
     distributions = importlib.metadata.packages_distributions()
     unknown = {
         name

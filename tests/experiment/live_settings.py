@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def fates(run: outcomes.Run) -> dict[str, dict[str, str]]:
             fate = change.refused_by.split("+")[0]
         else:
             fate = " then ".join(dict.fromkeys(down)) or ("in production" if change.deployed_h >= 0 else "waiting")
-        found[change.arm][f"{change.name} {change.kind}"] = fate
+        found[change.arm][change.name] = fate
     for step in run.events[run.events["type"] == "world.changed"].itertuples():
         down = _caused_by(degradations, step.arm, step.subject)
         found[step.arm][step.subject] = " then ".join(dict.fromkeys(down)) or "no harm"
@@ -107,11 +107,6 @@ def select(run: outcomes.Run, arm: str, kind: str, chain: str | None = None) -> 
     events = run.events
     mine = (events["arm"] == arm) & (events["type"] == kind)
     return events[mine if chain is None else mine & (events["chain"] == chain)]
-
-
-def flatten(mapping: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Fates as a table, one column an arm, for messages."""
-    return pd.DataFrame(mapping)
 
 
 def log_faults(log: Path) -> list[str]:
