@@ -158,7 +158,7 @@ def test_no_venv_module(machine):
 
 def test_too_little_disk(machine):
     machine.put("df", "#!/bin/sh\necho Filesystem; echo disk 90000000 0 307200 99% /\n")
-    assert "1500 MB of free disk are needed for .venv and 300 MB are there" in machine.refuses()
+    assert "9000 MB of free disk are needed for .venv and 300 MB are there" in machine.refuses()
 
 
 def test_read_only_folder(machine):

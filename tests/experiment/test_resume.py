@@ -32,7 +32,7 @@ from analysis.experiment.work import WorkStore
 from tests.experiment.live_settings import log_faults
 
 KILLS = 20
-WORKS = 150
+WORKS = 200
 """Pieces of work in the run, roughly: so far apart are the kills that they are spread over all of it."""
 MARK = "WORKBENCH_TEST"
 MODES = ("parent", "worker", "group")
@@ -185,9 +185,9 @@ def killed(runner, settings, tmp_path_factory) -> dict[str, Any]:
     for number in range(KILLS):
         mode = MODES[number % len(MODES)]
         child = runner.start(folder)
-        goal = counts[-1] + rng.randrange(2 * WORKS // (KILLS + 4))
+        goal = WORKS * (number + rng.random()) / (KILLS + 4)
         wait_for(lambda goal=goal, child=child: len(records(folder)) >= goal and workers(child))
-        time.sleep(rng.uniform(0, 1.5))
+        time.sleep(rng.uniform(0, 1))
         if mode == "worker":
             rng.choice(workers(child)).kill()
         elif mode == "parent":
@@ -211,9 +211,11 @@ def test_a_killed_run_leaves_no_process_and_nothing_but_the_beginning_of_its_log
     for snapshot in killed["snapshots"]:
         for name, content in snapshot.items():
             assert whole[name].startswith(content)
-    assert len(set(killed["counts"])) > KILLS / 2  # they came at many different points
+    counts = killed["counts"]
+    assert len(set(counts)) > KILLS / 2  # they came at many different points
+    assert len(records(killed["folder"])) / 2 < counts[-1], f"the kills came too early: {counts}"
     assert len({len(snapshot.get("mlops-7", b"")) for snapshot in killed["snapshots"]}) > KILLS / 3
-    building = [path for path in (killed["folder"] / "work").rglob("*.building")]
+    building = list((killed["folder"] / "work").rglob("*.building"))
     assert building == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 
 import pytest
@@ -45,11 +46,10 @@ def watched(stream: io.StringIO, *seconds: float) -> str:
 
 
 def test_a_log_names_only_cells_that_take_time_and_has_a_heartbeat():
-    lines = watched(io.StringIO(), 0.05, 0.7).splitlines()
-    assert lines[0] == "02_survey  cell 2/2  fig-a"
-    assert lines[1] == "02_survey  cell 2/2  fig-a  1 s"
-    assert lines[2].startswith("02_survey  done in 0.") and lines[2].endswith(" s (2 cells)")
-    assert len(lines) == 3
+    first, *beats, last = watched(io.StringIO(), 0.05, 0.7).splitlines()
+    assert first == "02_survey  cell 2/2  fig-a"
+    assert beats and all(re.fullmatch(r"02_survey  cell 2/2  fig-a  \d s", beat) for beat in beats)
+    assert re.fullmatch(r"02_survey  done in \d\.\d s \(2 cells\)", last)
 
 
 def test_a_terminal_has_one_line_that_is_wiped_at_the_end():
@@ -57,7 +57,7 @@ def test_a_terminal_has_one_line_that_is_wiped_at_the_end():
     assert "\r02_survey  cell 1/2  Attitudes  0 s\x1b[K" in text
     assert "\r02_survey  cell 2/2  fig-a  0 s\x1b[K" in text
     assert text.count("\n") == 1
-    assert "\x1b[K02_survey  done in 0.2 s (2 cells)\n" in text
+    assert re.search(r"\x1b\[K02_survey  done in \d\.\d s \(2 cells\)\n", text)
 
 
 def test_a_terminal_shared_by_parallel_jobs_gets_whole_lines(monkeypatch):
