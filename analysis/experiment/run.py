@@ -155,6 +155,8 @@ def _play_all(
             finished, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in finished:
                 done[waiting[future]] = future.result()
+            if pending and any(process.exitcode for process in list((pool._processes or {}).values())):
+                raise BrokenProcessPool  # the pool itself may overlook the death of a worker that it started late
             if time.monotonic() - last > 5 and pending:
                 last = time.monotonic()
                 say(_progress(settings, run, cells, done, last - started))

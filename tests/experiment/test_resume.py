@@ -194,7 +194,9 @@ def killed(runner, settings, tmp_path_factory) -> dict[str, Any]:
             os.kill(child, signal.SIGKILL)
         else:
             os.killpg(child, signal.SIGKILL)
+        told = time.monotonic()
         assert runner.wait() == (DIED if mode == "worker" else -signal.SIGKILL), f"kill {number} came too late"
+        assert time.monotonic() - told < 20, "the others went on when one worker was dead"
         wait_for(lambda: not runner.left())
         assert not (run / "run.json").exists()
         snapshots.append(read_logs(run))
