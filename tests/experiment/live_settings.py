@@ -40,7 +40,7 @@ def scripted(script: Script, days: float, **more: Any) -> Settings:
         "settle_h": 0,
         "script": [list(event) for event in script],
         "production": {"every_h": 24, "labelled": 64},
-        "service_level": {"latency_p95_s": 0.12},
+        "service_level": {"quality_share": 0.7, "latency_p95_s": 0.12},
         "controls": {"smoke_requests": 20, "rollback_within_h": 12, "false_alarms_per_window": 0.002},
         "data": {"mislabelled_share": 1.0},
     }
