@@ -21,7 +21,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .PHONY: help setup report notebooks experiment record wandb-sync wandb-check lab test bench lint trace verify accept \
-	lock clean distclean FORCE
+	kpis lock clean distclean FORCE
 
 help: ## List these targets
 	@echo "usage: make <target> [VARIABLE=value]"
@@ -35,12 +35,23 @@ help: ## List these targets
 ## VENV=folder                 the virtual environment (.venv)
 ## PYTHON=python3.11           the Python to build it on (the first fit of the PATH)
 ## KEY=survey.n                what to trace
+## REPO=../project             git repository of which to make the page of KPIs
+## EVENTS=events.jsonl         event log, table or folder of exports instead of it
+## KPIS='--rules devlake'      options of the page: python -m analysis kpi --help
 ## WANDB_MODE=offline|online   where tracked runs go (offline)
 
 # Said before any work begins.
 ifneq ($(filter trace,$(MAKECMDGOALS)),)
 ifeq ($(KEY),)
 $(error trace needs the key of a number, for example: make trace KEY=survey.n)
+endif
+endif
+ifneq ($(filter kpis,$(MAKECMDGOALS)),)
+ifeq ($(REPO)$(EVENTS),)
+$(error kpis needs what to read, for example: make kpis REPO=../my-project, or make kpis EVENTS=events.jsonl)
+endif
+ifneq ($(if $(REPO),$(EVENTS)),)
+$(error kpis reads one source at a time: give REPO or EVENTS, not both)
 endif
 endif
 PARAMETERS := notebooks/profiles/$(PROFILE).yaml
@@ -145,6 +156,11 @@ verify: $(READY) ## Run all notebooks again and grade each number against report
 accept: notebooks ## Make the current numbers the reference; review its diff, then commit it
 	@$(PY) -m analysis accept
 
+# ---- key figures of any project ----------------------------------------------------------------
+
+kpis: $(READY) ## One page of delivery metrics, HTML and PDF, on any project: make kpis REPO=path or EVENTS=file
+	@$(PY) -m analysis kpi '$(or $(REPO),$(EVENTS))' $(if $(REPO),--kind git )--format page $(KPIS)
+
 # ---- the experiment ---------------------------------------------------------------------------
 
 # A step of its own, so that its progress is seen; the notebook then finds the run complete. The command itself
@@ -176,8 +192,10 @@ wandb-sync: $(READY) ## Upload the tracked runs to W&B (needs a login there)
 lab: $(READY) ## Open JupyterLab at the guided tour, with the project's kernel
 	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Two processes, and each file in one of them: many tests wait (for a server, a kernel, a killed child) more than
+# they compute.
 test: $(READY) ## Run all tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 bench: $(READY) ## Measure the workbench beside named alternatives: rendering, notebooks, training, serving, images
 	@$(PY) -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds

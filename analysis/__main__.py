@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from analysis.base.errors import WorkbenchError
 from analysis.base.paths import BUILD, NOTEBOOKS, PROFILES
+from analysis.reporting.kpi_arguments import add_arguments
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,6 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
         options.command(options)
     except WorkbenchError as error:
         print(f"\nerror: {error}\n", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("\nstopped; give the same command again to go on", file=sys.stderr)
@@ -65,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
 
     sync = commands.add_parser("wandb-sync", help="upload the offline runs to W&B")
     sync.set_defaults(command=_sync)
+
+    kpi = commands.add_parser("kpi", help="delivery metrics of a project: table, JSON, or one page")
+    add_arguments(kpi)
+    kpi.set_defaults(command=_kpi)
+
+    repositories = commands.add_parser("record-repositories", help="read open repositories anew for data/kpi")
+    repositories.add_argument("repositories", nargs="+", metavar="NAME=PATH=ADDRESS")
+    repositories.set_defaults(command=_record_repositories)
 
     trace = commands.add_parser("trace", help="from a printed number back to its data rows")
     trace.add_argument("key", help="a number's key, or the label of a table or figure")
@@ -145,6 +158,20 @@ def _sync(options: argparse.Namespace) -> None:
     from analysis.experiment.tracking import sync
 
     sync()
+
+
+def _kpi(options: argparse.Namespace) -> None:
+    from analysis.reporting.kpi_command import run_kpi
+
+    print(run_kpi(options), flush=True)
+
+
+def _record_repositories(options: argparse.Namespace) -> None:
+    from analysis.base.paths import relative
+    from analysis.kpi.repositories import read_arguments, record_repositories
+
+    for path in record_repositories(read_arguments(options.repositories)):
+        print(relative(path))
 
 
 def _trace(options: argparse.Namespace) -> None:

@@ -77,6 +77,9 @@ def column(
 _STUDY = r"S\d{2}"
 _PIPELINES = ("data", "model", "release", "across")
 _STUDY_REFERENCE = ("literature/studies.csv", "study")
+_CODE = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
+_SEGMENT = r"[TDJPM]\d{4}"
+_DOCUMENT_REFERENCE = ("literature/documents.csv", "document")
 
 _LITERATURE: tuple[TableSpec, ...] = (
     TableSpec(
@@ -199,7 +202,194 @@ _LITERATURE: tuple[TableSpec, ...] = (
             "upper_stage": ("literature/maturity_stages.csv", "stage"),
         },
     ),
+    TableSpec(
+        "literature/documents.csv",
+        "A document that was coded",
+        ("document",),
+        {
+            "document": column("string", "Document: its key in the bibliography", pattern=r"[a-z]+\d{4}"),
+            "title": column("string", "Title"),
+            "kind": column(
+                "string",
+                "Sort of document",
+                allowed=("proposal", "masters_thesis", "doctoral_thesis", "conference_paper", "repository_record"),
+            ),
+            "sha256": column("string", "SHA-256 of the bytes of the text file", pattern=r"[0-9a-f]{64}"),
+            "characters": column("Int64", "Length of the text", unit="characters", low=1),
+            "note": column("string", "What the text lacks"),
+        },
+    ),
+    TableSpec(
+        "literature/participants.csv",
+        "A person or group that a document interviewed",
+        ("participant",),
+        {
+            "participant": column("string", "Participant", pattern=r"[TDJ]-[A-Z]\d{1,2}"),
+            "document": column("string", "Document that interviewed the participant"),
+            "name_in_source": column("string", "Name or names that the document uses, separated by semicolons"),
+            "kind": column(
+                "string", "One person, a group, or words given to no one", allowed=("person", "group", "unattributed")
+            ),
+            "role": column("string", "Role as published", nullable=True),
+            "role_group": column(
+                "string",
+                "Group of roles, formed by us",
+                nullable=True,
+                allowed=("data", "software", "product", "management", "research", "mixed", "other"),
+            ),
+            "company": column("string", "Company or sector as published", nullable=True),
+            "experience": column("string", "Experience as published (years)", nullable=True, pattern=r"\d{1,2}\*?"),
+            "sets": column("string", "Sets of interviews taken part in", nullable=True, pattern=r"[123](?:;[123])*"),
+            "note": column("string", "What the document leaves unclear", nullable=True),
+        },
+        {"document": _DOCUMENT_REFERENCE},
+    ),
+    TableSpec(
+        "literature/codebook.csv",
+        "A code",
+        ("code",),
+        {
+            "code": column("string", "Code", pattern=_CODE),
+            "parent": column("string", "Code above it; empty for a theme", nullable=True, pattern=_CODE),
+            "name": column("string", "Name as printed"),
+            "definition": column("string", "When it applies, in our words"),
+            "example": column("string", "Made-up example"),
+            "theme": column("string", "Topmost code above it, or itself", pattern=_CODE),
+            "origin": column(
+                "string",
+                "Taken over from a source before coding, or formed by us while reading",
+                allowed=("deductive", "inductive"),
+            ),
+            "source": column("string", "Document that it was taken from, or first met in"),
+            "locator": column("string", "Section or table of that document"),
+            "version": column("string", "Version of the codebook that brought the code", pattern=r"\d+\.\d+"),
+        },
+        {"source": _DOCUMENT_REFERENCE},
+    ),
+    TableSpec(
+        "literature/segments.csv",
+        "A coded passage",
+        ("segment",),
+        {
+            "segment": column("string", "Segment: letter of the document and a number", pattern=_SEGMENT),
+            "document": column("string", "Document"),
+            "locator": column("string", "Section or table; for a quotation also the interviewee as printed"),
+            "start": column("Int64", "First character, counted from 0", unit="characters", low=0),
+            "end": column("Int64", "Character after the last", unit="characters", low=1),
+            "participant": column("string", "Who speaks; empty for the author", nullable=True),
+            "kind": column("string", "Sort of passage", allowed=("quotation", "statement", "table_row", "question")),
+            "paraphrase": column("string", "What it says, in our words"),
+        },
+        {"document": _DOCUMENT_REFERENCE, "participant": ("literature/participants.csv", "participant")},
+    ),
+    TableSpec(
+        "literature/codings.csv",
+        "A code given to a segment by a coder",
+        ("segment", "code", "coder"),
+        {
+            "segment": column("string", "Segment", pattern=_SEGMENT),
+            "code": column("string", "Code", pattern=_CODE),
+            "coder": column("string", "Pass: A first, B second", allowed=("A", "B")),
+            "date": column("string", "Day of the pass", pattern=r"\d{4}-\d{2}-\d{2}"),
+        },
+        {"segment": ("literature/segments.csv", "segment"), "code": ("literature/codebook.csv", "code")},
+    ),
 )
+
+RECORDS = TableSpec(
+    "bibliographic records",
+    "A record of a work, as one database exports it",
+    ("record",),
+    {
+        "record": column("string", "Record: R and a digest of what it says", pattern=r"R[0-9a-f]{12}(-\d+)?"),
+        "database": column("string", "Database it was found in, or 'not stated'"),
+        "file": column("string", "File it was read from"),
+        "line": column("Int64", "Line where it begins there", low=1),
+        "kind": column(
+            "string",
+            "Kind of work",
+            allowed=(
+                "article", "conference", "chapter", "book", "preprint", "thesis", "report", "web", "dataset",
+                "software", "patent", "other", "not_stated",
+            ),
+        ),
+        "title": column("string", "Title, without markup", nullable=True),
+        "authors": column("string", "Authors as the source writes them, separated by semicolons", nullable=True),
+        "year": column("Int64", "Year of publication", nullable=True, low=1500, high=2099),
+        "venue": column("string", "Journal, proceedings, book or series", nullable=True),
+        "volume": column("string", "Volume", nullable=True),
+        "issue": column("string", "Issue", nullable=True),
+        "pages": column("string", "Pages with plain hyphens, or article number", nullable=True),
+        "doi": column("string", "DOI, lower case, without resolver", nullable=True, pattern=r"10\.\d{4,9}\S*/\S+"),
+        "issn": column("string", "ISSNs, separated by semicolons", nullable=True),
+        "isbn": column("string", "ISBNs, digits only, separated by semicolons", nullable=True),
+        "url": column("string", "Address", nullable=True),
+        "abstract": column("string", "Abstract", nullable=True),
+        "keywords": column("string", "Keywords, separated by semicolons", nullable=True),
+        "language": column("string", "Language", nullable=True),
+        "raw_id": column("string", "The source's own identifier or key", nullable=True),
+    },
+)  # fmt: skip
+"""What searches export, before and after removing duplicates."""
+
+_SCREENING_STAGE = ("title_abstract", "full_text", "quality")
+
+SCREENING_SOURCES = TableSpec(
+    "screening sources",
+    "A place that was searched",
+    ("database",),
+    {
+        "database": column("string", "Its name, as in the column 'database' of the records"),
+        "kind": column(
+            "string",
+            "Kind of place; the first two make the arm of databases and registers, the others that of other methods",
+            allowed=("database", "register", "website", "organisation", "citation_searching", "other_method"),
+        ),
+    },
+)
+SCREENING_REASONS = TableSpec(
+    "screening reasons",
+    "A reason to exclude at a stage; the order of the rows is their precedence",
+    ("reason", "stage"),
+    {
+        "reason": column("string", "Code", pattern=_CODE),
+        "stage": column("string", "Stage at which it may be given", allowed=_SCREENING_STAGE),
+        "kind": column(
+            "string",
+            "Rule of the review, or a text that could not be had (full text only)",
+            allowed=("criterion", "not_retrieved"),
+        ),
+        "statement": column("string", "The rule, as printed"),
+    },
+)
+SCREENING_ASSIGNMENTS = TableSpec(
+    "screening assignments",
+    "A record that a reviewer is to read at a stage",
+    ("record", "stage", "reviewer"),
+    {
+        "record": column("string", "Record"),
+        "stage": column("string", "Stage", allowed=_SCREENING_STAGE),
+        "reviewer": column("string", "Who reads it"),
+    },
+)
+SCREENING_LEDGER = TableSpec(
+    "screening ledger",
+    "A decision on a record at a stage",
+    (),  # a reviewer who decides twice is reported with the equation that this breaks
+    {
+        "record": column("string", "Record"),
+        "stage": column("string", "Stage", allowed=_SCREENING_STAGE),
+        "reviewer": column("string", "Who decided"),
+        "role": column(
+            "string", "Own reading, or settling of a disagreement", allowed=("reading", "adjudication")
+        ),
+        "decision": column("string", "Decision", allowed=("include", "exclude", "unsure")),
+        "reason": column("string", "Code of the reason; for exclusions only", nullable=True, pattern=_CODE),
+        "date": column("string", "Day of the decision", pattern=r"\d{4}-\d{2}-\d{2}"),
+        "note": column("string", "Anything else", nullable=True),
+    },
+)
+"""The four tables of screening (`analysis.literature.ledger`)."""
 
 # ---- survey ----------------------------------------------------------------------------------
 
@@ -263,6 +453,28 @@ _SURVEY: tuple[TableSpec, ...] = (
         references={"question": _QUESTION_REFERENCE},
     ),
     TableSpec(
+        "survey/published_figures.csv",
+        "A number that a source prints about its respondents, interviewees or instruments, and that another can check",
+        ("figure",),
+        {
+            "figure": column("string", "Figure number of this project", pattern=r"F\d{2}"),
+            "source": column("string", "Bibliography key", allowed=("dusengimana2023", "talele2024")),
+            "group": column("string", "Who or what is counted; figures of a group must agree", pattern=r"[a-z0-9_]+"),
+            "form": column(
+                "string",
+                "size: how many the group has; share: count of n of the group; part: one of the parts that make it up; "
+                "fraction: a fraction of n of the group",
+                allowed=("size", "share", "part", "fraction"),
+            ),
+            "fact": column("string", "What the figure says; figures of one fact must agree", pattern=r"[a-z0-9_]+"),
+            "statement": column("string", "What the source says, in this project's words"),
+            "count": column("Int64", "The count, or the size", nullable=True, low=0),
+            "n": column("Int64", "Of how many, where it is printed", nullable=True, low=1),
+            "fraction": column("string", "The fraction, such as 1/2", nullable=True, pattern=r"\d+/\d+"),
+            "locator": column("string", "Place in the source"),
+        },
+    ),
+    TableSpec(
         "survey/published_claims.csv",
         "A published statement that another passage, or the lack of numbers, puts in doubt",
         ("claim",),
@@ -285,7 +497,153 @@ _SURVEY: tuple[TableSpec, ...] = (
     ),
 )
 
+# ---- events ----------------------------------------------------------------------------------
+
+EVENT_TYPES: dict[str, str] = {
+    "change.committed": "the first commit of a change was made",
+    "change.created": "a change was proposed, such as a pull request opened",
+    "change.reviewed": "somebody reviewed it; outcome: success if approved",
+    "change.merged": "it reached the main line",
+    "change.abandoned": "it was given up",
+    "service.deployed": "a version went into an environment, carrying the change; outcome: failure if it never got there",
+    "service.rolledback": "an earlier version serves again; cause: the deployment taken back",
+    "incident.detected": "users suffer and somebody noticed; cause: the deployment to blame, where known",
+    "incident.resolved": "they no longer do",
+    "pipelinerun.finished": "an automated pipeline came to its end",
+    "testsuiterun.finished": "automated tests came to their end",
+    "taskrun.finished": "another automated step came to its end",
+    "step.done": "a person did a step; value: hours waited for it",
+    "labelling.finished": "labels were made by people; value: hours it took",
+    "dataset.changed": "data came or went; change: the batch",
+    "dataset.validated": "data were checked",
+    "training.started": "a training began",
+    "training.finished": "a training came to its end; value: seconds of computing",
+    "evaluation.finished": "a model was evaluated; value: its quality",
+    "model.promoted": "a model was put into use",
+    "model.rejected": "a model was refused",
+    "drift.detected": "a monitor saw the input change",
+    "observation.recorded": "production as it really was from then on; value: quality, target: what is asked of it; "
+    "outcome: failure if below the service level",
+    "degradation.started": "production fell below its service level, in truth",
+    "degradation.ended": "it came back",
+}
+"""Types of the event table → what happened to the subject. Names are those of CDEvents where it has one."""
+
+EVENTS = TableSpec(
+    "an event log",
+    "An event, once for each change that it carries",
+    ("source", "id", "change"),
+    {
+        "source": column("string", "Log, repository or system that says so"),
+        "id": column("string", "Id of the event, unique in its source"),
+        "time": column("datetime64[us, UTC]", "When it happened"),
+        "type": column("string", "What happened", allowed=tuple(EVENT_TYPES)),
+        "subject": column("string", "What it happened to: id of the change, deployment, incident, run or model"),
+        "service": column("string", "Service concerned", nullable=True),
+        "environment": column("string", "Environment concerned, such as production", nullable=True),
+        "change": column("string", "A change that it carries or is about", nullable=True),
+        "outcome": column("string", "How it ended", allowed=("success", "failure"), nullable=True),
+        "cause": column("string", "Subject of the event that it answers or comes from", nullable=True),
+        "value": column("Float64", "Its measure, where the type has one", nullable=True),
+        "target": column("Float64", "What is asked of the measure", nullable=True),
+    },
+)
+"""What KPIs are computed from, whichever source it comes from. A deployment of three changes is three rows with one id;
+a row without change is a deployment whose changes are not known."""
+
+# ---- kpi -------------------------------------------------------------------------------------
+
+_DORA_METRICS = ("deployments_per_week", "lead_time_commit_h", "mttr_h", "recovery_time_h", "change_fail_rate")
+
+_KPI: tuple[TableSpec, ...] = (
+    TableSpec(
+        "kpi/dora_levels.csv",
+        "A level of performance, as a yearly report of DORA describes it for one metric",
+        ("year", "metric", "level"),
+        {
+            "year": column("Int64", "Year of the report", low=2019, high=2024),
+            "metric": column("string", "Metric, as this project's tables call it", allowed=_DORA_METRICS),
+            "level": column("string", "Level", allowed=("elite", "high", "medium", "low")),
+            "published": column("string", "Answer that stands for the level, as printed"),
+            "kind": column("string", "A range of answers, or the centre of the cluster", allowed=("range", "centre")),
+            "low": column("Float64", "Where the range begins; in the metric's unit", nullable=True, low=0),
+            "high": column("Float64", "Where it ends, itself excluded; empty: nowhere", nullable=True, low=0),
+            "centre": column("Float64", "Centre of the cluster; in the metric's unit", nullable=True, low=0, high=1),
+            "source": column("string", "Report"),
+            "locator": column("string", "Place in the report"),
+            "seen_in": column(
+                "string",
+                "Where it was checked: in the report itself, or in what several others print of it",
+                allowed=("report", "secondary"),
+            ),
+        },
+    ),
+    TableSpec(
+        "kpi/ml_metrics.csv",
+        "A metric of the delivery and operation of models, as this project defines it",
+        ("key",),
+        {
+            "key": column("string", "Key in tables of metrics, with its unit as suffix", pattern="[a-z][a-z0-9_]*"),
+            "name": column("string", "Name as printed"),
+            "definition": column("string", "What it is, in words"),
+            "formula": column("string", "How it is computed from the event table"),
+            "unit": column("string", "Unit", allowed=("h", "share", "s")),
+            "better": column(
+                "string", "Which direction is better, where one is", allowed=("higher", "lower"), nullable=True
+            ),
+            "missing": column("string", "What happens to what is unfinished or not known"),
+            "source": column("string", "Where the definition comes from: this thesis, or a bibliography key"),
+        },
+    ),
+    TableSpec(
+        "kpi/repositories.csv",
+        "An open repository that was read",
+        ("repository",),
+        {
+            "repository": column("string", "Its name"),
+            "address": column("string", "Where it is found", pattern=r"https://\S+"),
+            "commit": column("string", "Commit up to which it was read", pattern="[0-9a-f]{40}"),
+            "branch": column("string", "Its main line"),
+            "commits": column("Int64", "Commits read", unit="commits", low=1),
+            "releases": column("Int64", "Release tags that count as deployments", unit="releases", low=1),
+            "changes": column("Int64", "Commits with a lead time", unit="commits", low=0),
+            "first_event": column("string", "Day of the first event", pattern=r"\d{4}-\d{2}-\d{2}"),
+            "last_event": column("string", "Day of the last event", pattern=r"\d{4}-\d{2}-\d{2}"),
+            "recorded": column("string", "Day on which it was read", pattern=r"\d{4}-\d{2}-\d{2}"),
+        },
+    ),
+    TableSpec(
+        "kpi/repository_metrics.csv",
+        "A metric of an open repository under one reading of what failed",
+        ("repository", "reading", "metric"),
+        {
+            "repository": column("string", "Its name"),
+            "reading": column("string", "What counts as a failure"),
+            "metric": column("string", "Metric", pattern="[a-z0-9_]+"),
+            "value": column("Float64", "Estimate; empty where the history sets none", nullable=True),
+            "low": column("Float64", "Lower bound of its 95 % interval", nullable=True),
+            "high": column("Float64", "Upper bound", nullable=True),
+            "n": column("Int64", "Changes, deployments or recoveries behind it", low=0),
+            "unit": column("string", "Unit", allowed=("h", "1/week", "share")),
+            "method": column("string", "How estimate and interval were computed", nullable=True),
+            "note": column("string", "What was left out, or why there is no value", nullable=True),
+        },
+        {"repository": ("kpi/repositories.csv", "repository")},
+    ),
+    TableSpec(
+        "kpi/repository_lead_times.csv",
+        "A percentile of the lead times of an open repository",
+        ("repository", "percentile"),
+        {
+            "repository": column("string", "Its name"),
+            "percentile": column("Int64", "Share of changes that took no longer", unit="%", low=0, high=100),
+            "lead_h": column("Float64", "Hours from the first commit to the release", unit="h", low=0),
+        },
+        {"repository": ("kpi/repositories.csv", "repository")},
+    ),
+)
+
 # ----------------------------------------------------------------------------------------------
 
-TABLES: dict[str, TableSpec] = {spec.file: spec for spec in (*_LITERATURE, *_SURVEY)}
+TABLES: dict[str, TableSpec] = {spec.file: spec for spec in (*_LITERATURE, *_SURVEY, *_KPI)}
 """Every table, by its file under ``data/``."""

@@ -1,4 +1,4 @@
-"""Paired comparison of few pairs: shift, test and mean of the differences, and Holm's correction.
+"""Paired comparison of few pairs: shift, test and mean of the differences.
 
 Two arms that met the same seeds give one difference a seed. Nothing here assumes a shape for these
 differences beyond symmetry about their centre, and nothing invents precision that few pairs do not
@@ -13,7 +13,6 @@ Hollander M, Wolfe DA (1973) Nonparametric statistical methods. Wiley, sections 
 Fisher RA (1935) The design of experiments. Oliver & Boyd, section 21.
 Phipson B, Smyth GK (2010) Permutation p-values should never be zero. Stat. Appl. Genet. Mol. Biol. 9, 39.
 Efron B, Tibshirani RJ (1993) An introduction to the bootstrap. Chapman & Hall, chapters 13–14.
-Holm S (1979) A simple sequentially rejective multiple test procedure. Scand. J. Stat. 6, 65–70.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from math import ceil, log2
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from analysis.base.errors import InputError, Problem
 from analysis.base.estimates import Estimate, estimator
+from analysis.stats.multiplicity import holm as holm  # callers import it from here
 
 EXACT_SIGNED_RANK_N = 200
 """Pairs up to which the signed-rank distribution is counted out; its normal approximation takes over above."""
@@ -251,26 +250,6 @@ def bootstrap_mean_interval(
             return Estimate(mean, n=n, method=f"{label}; undefined: all resampled means on one side", unit=unit)
     low, high = np.quantile(means, tails)
     return Estimate(mean, float(low), float(high), confidence, n, f"{label}, {resamples} resamples", unit)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted by Holm's step-down rule, in the order given; family-wise error as the level compared with.
-
-    Raises
-    ------
-    InputError
-        No p-value, or one outside 0…1.
-
-    Examples
-    --------
-    >>> [round(p, 10) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    values = _finite(p_values, "p_values")
-    outside = [f"{value:g}" for value in values if not 0 <= value <= 1]
-    if outside:
-        raise InputError("Holm's rule takes p-values.", [Problem("p_values", f"got {', '.join(outside)}", "0 to 1")])
-    return [float(value) for value in multipletests(values, method="holm")[1]]
 
 
 def _signed_rank_bound(n: int, confidence: float) -> tuple[int, str]:

@@ -8,6 +8,7 @@ idea of the GRIM test (Brown and Heathers, 2017, Social Psychological and Person
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
@@ -19,9 +20,28 @@ RULES: dict[str, str] = {
     "half_even": "halves to the even digit",
     "half_away": "halves away from zero",
     "truncate": "further digits cut off",
+    "half_down": "halves downwards",
+    "up": "always upwards",
 }
 """Rounding rules in common use: half up (Excel's reading of positive numbers, most people), half even (IEEE 754,
-Python, R), half away from zero (Excel, SPSS), truncation."""
+Python, R), half away from zero (Excel, SPSS), truncation, half down, and always up (the ceiling)."""
+
+TIE_RULES: tuple[str, ...] = ("half_up", "half_even", "half_away", "half_down")
+"""Rules that differ on ties alone; what fits none of them is not rounded in any usual sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Every number that prints the same: from ``low`` to ``high``, each bound in or out."""
+
+    low: Fraction
+    high: Fraction
+    low_in: bool
+    high_in: bool
+
+    def __contains__(self, value: Fraction | int) -> bool:
+        above = value > self.low or (self.low_in and value == self.low)
+        return above and (value < self.high or (self.high_in and value == self.high))
 
 
 def round_exactly(value: Fraction | int, digits: int = 0, *, rule: str) -> Decimal:
@@ -34,10 +54,10 @@ def round_exactly(value: Fraction | int, digits: int = 0, *, rule: str) -> Decim
 
     Examples
     --------
-    >>> [str(round_exactly(Fraction(5, 2), rule=rule)) for rule in ("half_up", "half_even", "half_away", "truncate")]
-    ['3', '2', '3', '2']
-    >>> [str(round_exactly(Fraction(-5, 2), rule=rule)) for rule in ("half_up", "half_even", "half_away", "truncate")]
-    ['-2', '-2', '-3', '-2']
+    >>> [str(round_exactly(Fraction(5, 2), rule=rule)) for rule in RULES]
+    ['3', '2', '3', '2', '2', '3']
+    >>> [str(round_exactly(Fraction(-5, 2), rule=rule)) for rule in RULES]
+    ['-2', '-2', '-3', '-2', '-3', '-2']
     """
     if rule not in RULES or digits < 0:
         raise InputError(
@@ -49,16 +69,47 @@ def round_exactly(value: Fraction | int, digits: int = 0, *, rule: str) -> Decim
     whole, rest = floor(size), size - floor(size)
     if rule == "truncate":
         up = False
+    elif rule == "up":
+        up = rest > 0 and scaled > 0
     elif rest != Fraction(1, 2):
         up = rest > Fraction(1, 2)
     elif rule == "half_even":
         up = whole % 2 == 1
     elif rule == "half_up":
         up = scaled > 0
+    elif rule == "half_down":
+        up = scaled < 0
     else:
         up = True
     number = (whole + up) * (1 if scaled >= 0 else -1)
     return Decimal(number).scaleb(-digits) if digits else Decimal(number)
+
+
+def printed_span(printed: str, *, rule: str) -> Span:
+    """Every number that prints as ``printed`` under ``rule``, at the printed precision.
+
+    Raises
+    ------
+    InputError
+        Unknown rule.
+
+    Examples
+    --------
+    >>> span = printed_span("0.5", rule="half_up")
+    >>> float(span.low), float(span.high), span.low_in, span.high_in
+    (0.45, 0.55, True, False)
+    """
+    digits, value = printed_digits(printed), Fraction(printed)
+    unit = Fraction(1, 10**digits)
+    wide = rule in ("truncate", "up")  # a whole unit to one side; the others half a unit to both
+    low, high = value - unit / (1 if wide else 2), value + unit / (1 if wide else 2)
+    if rule == "truncate" and value:
+        low, high = (value, high) if value > 0 else (low, value)
+    elif rule == "up":
+        high = value
+    # Which bounds belong to it is asked of the rounding itself, so that the two cannot disagree.
+    low_in, high_in = (Fraction(round_exactly(bound, digits, rule=rule)) == value for bound in (low, high))
+    return Span(low, high, low_in, high_in)
 
 
 def round_percent(count: int, n: int, digits: int = 0, *, rule: str) -> Decimal:
@@ -88,7 +139,7 @@ def matching_rules(count: int, n: int, printed: str) -> tuple[str, ...]:
     Examples
     --------
     >>> matching_rules(35, 84, "42")
-    ('half_up', 'half_even', 'half_away')
+    ('half_up', 'half_even', 'half_away', 'half_down', 'up')
     >>> matching_rules(4, 84, "4")
     ('truncate',)
     """

@@ -20,7 +20,7 @@ def test_help_is_the_default_and_lists_every_target(clone):
     output = clone.make()
     assert output == clone.make("help")
     assert set(re.findall(r"^  ([a-z-]+) +[A-Z]", output, re.MULTILINE)) == _targets()
-    for variable in ("PROFILE=quick|full|gpu", "ENGINE=auto|quarto|offline", "KEY="):
+    for variable in ("PROFILE=quick|full|gpu", "ENGINE=auto|quarto|offline", "KEY=", "REPO=", "EVENTS=", "KPIS="):
         assert variable in output
 
 
@@ -46,6 +46,27 @@ def test_trace_without_a_key_says_how(clone):
 def test_trace_hands_the_key_on(clone):
     clone.make("trace", "KEY=survey.n")
     assert clone.calls() == ["setup", "trace survey.n"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "kpis needs what to read, for example: make kpis REPO=../my-project, or make kpis EVENTS=events.jsonl"),
+        (["REPO=a", "EVENTS=b"], "kpis reads one source at a time: give REPO or EVENTS, not both"),
+    ],
+)
+def test_kpis_without_one_source_says_how(clone, given, words):
+    output = clone.make("kpis", *given, fails=True)
+    assert words in output
+    assert output.count("\n") == 1
+    assert clone.calls() == []
+
+
+def test_kpis_hands_path_and_options_on(clone):
+    clone.make("kpis", "REPO=../my project")
+    assert clone.calls() == ["kpi ../my project --kind git --format page", "setup"]
+    clone.make("kpis", "EVENTS=e.jsonl", "KPIS=--rules devlake --name 'My log'")
+    assert clone.calls() == ["kpi e.jsonl --format page --rules devlake --name My log"]
 
 
 def test_clean_empties_the_build_folder_and_keeps_it(clone):

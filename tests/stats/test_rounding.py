@@ -14,6 +14,7 @@ from analysis.stats.rounding import (
     RULES,
     compatible_counts,
     matching_rules,
+    printed_span,
     reconcile_counts,
     round_exactly,
     round_percent,
@@ -23,18 +24,29 @@ from analysis.stats.rounding import (
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        # half up, half even, half away, truncation; ties on both sides of zero, and no tie
-        (Fraction(5, 2), "3 2 3 2"),
-        (Fraction(7, 2), "4 4 4 3"),
-        (Fraction(-5, 2), "-2 -2 -3 -2"),
-        (Fraction(-7, 2), "-3 -4 -4 -3"),
-        (Fraction(27, 10), "3 3 3 2"),
-        (Fraction(-27, 10), "-3 -3 -3 -2"),
-        (Fraction(2), "2 2 2 2"),
+        # half up, half even, half away, truncation, half down, up; ties on both sides of zero, and no tie
+        (Fraction(5, 2), "3 2 3 2 2 3"),
+        (Fraction(7, 2), "4 4 4 3 3 4"),
+        (Fraction(-5, 2), "-2 -2 -3 -2 -3 -2"),
+        (Fraction(-7, 2), "-3 -4 -4 -3 -4 -3"),
+        (Fraction(27, 10), "3 3 3 2 3 3"),
+        (Fraction(23, 10), "2 2 2 2 2 3"),
+        (Fraction(-27, 10), "-3 -3 -3 -2 -3 -2"),
+        (Fraction(2), "2 2 2 2 2 2"),
     ],
 )
 def test_rules_differ_on_ties_only_as_they_should(value, expected):
     assert [str(round_exactly(value, rule=rule)) for rule in RULES] == expected.split()
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(top=st.integers(-2_000, 2_000), bottom=st.sampled_from([1, 2, 8, 40, 84]), digits=st.integers(0, 2))
+def test_a_span_holds_what_prints_so_and_nothing_else(rule, top, bottom, digits):
+    value = Fraction(top, bottom)
+    printed = round_exactly(value, digits, rule=rule)
+    assert value in printed_span(str(printed), rule=rule)
+    for other in (printed + Decimal(1).scaleb(-digits), printed - Decimal(1).scaleb(-digits)):
+        assert value not in printed_span(str(other), rule=rule)
 
 
 @given(st.integers(-10_000, 10_000), st.integers(1, 999), st.integers(0, 3))
@@ -101,6 +113,7 @@ def test_nothing_reconciles_the_impossible():
         lambda: round_exactly(1, rule="nearest"),
         lambda: round_exactly(1, -1, rule="half_up"),
         lambda: round_percent(1, 0, rule="half_up"),
+        lambda: printed_span("1", rule="nearest"),
         lambda: reconcile_counts([1], ["10", "90"], 10, rule="half_up"),
     ],
 )
