@@ -129,7 +129,7 @@ $(BUILD)/results/%/results.json: notebooks/%.ipynb $(BUILD)/.profile $(PARAMETER
 $(BUILD)/notebooks/%.ipynb: $(BUILD)/results/%/results.json
 	@$(call unless_there,$(RUN))
 
-$(DICTIONARY): analysis/base/schemas.py analysis/base/markdown.py analysis/reporting/appendix.py | $(READY)
+$(DICTIONARY): $(wildcard analysis/base/schemas/*.py) analysis/base/markdown.py analysis/reporting/appendix.py | $(READY)
 	@$(PY) -m analysis dictionary
 
 RENDER = $(PY) -m analysis render --engine $(ENGINE)

@@ -45,7 +45,7 @@ def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
             f"No table is known as '{file}'.",
             [
                 Problem(
-                    "", f"known tables: {', '.join(sorted(TABLES)) or 'none'}", "declare it in analysis/base/schemas.py"
+                    "", f"known tables: {', '.join(sorted(TABLES)) or 'none'}", "declare it in analysis/base/schemas"
                 )
             ],
         )
@@ -71,6 +71,33 @@ def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
     return frame
 
 
+def read_table(path: Path | str, spec: TableSpec, *, empty: bool = False) -> pd.DataFrame:
+    """Load a table of the user's own, from anywhere, and check it against ``spec``.
+
+    Parameters
+    ----------
+    path : Path or str
+    spec : TableSpec
+        One that is not looked up under ``data/``, such as a screening ledger.
+    empty : bool
+        Whether a header without rows will do.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `load_table`.
+
+    Raises
+    ------
+    InputError
+        As in `load_table`; references are not checked.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{relative(path)} does not exist.", [Problem("", "no such file", "check name and folder")])
+    return check_table(_read_csv(path, list(spec.columns), empty=empty), spec, relative(path))
+
+
 def check_table(frame: pd.DataFrame, spec: TableSpec, source: str) -> pd.DataFrame:
     """Validate ``frame`` against ``spec`` and return it with the schema's dtypes.
 
@@ -89,7 +116,7 @@ def check_table(frame: pd.DataFrame, spec: TableSpec, source: str) -> pd.DataFra
     return checked
 
 
-def _read_csv(path: Path, expected: list[str]) -> pd.DataFrame:
+def _read_csv(path: Path, expected: list[str], *, empty: bool = False) -> pd.DataFrame:
     """All cells as text with their line numbers; header and row lengths are checked here."""
     name = relative(path)
     if not path.is_file():
@@ -146,7 +173,7 @@ def _read_csv(path: Path, expected: list[str]) -> pd.DataFrame:
                 lines.append(line)
     except csv.Error as error:
         problems.append(Problem(f"{name}:{reader.line_num}", f"not valid CSV: {error}", "check the quotation marks"))
-    if not rows and not problems:
+    if not rows and not problems and not empty:
         problems.append(Problem(name, "it has a header and no rows", f"restore it: git checkout -- {name}"))
     if problems:
         raise InputError(f"{name} cannot be read.", problems)

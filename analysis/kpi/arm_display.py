@@ -14,7 +14,6 @@ from analysis.base.estimates import Estimate, format_value
 from analysis.kpi.arms import NAMED_ONLY, ArmRun, compute_run_kpis, pool_runs, see_all_truth
 from analysis.kpi.compare import Primary, build_forest_rows
 from analysis.kpi.dora import compute_dora
-from analysis.kpi.events import EventLog
 from analysis.kpi.findings import count_findings
 from analysis.kpi.levels import compute_levels
 from analysis.kpi.multiverse import list_rules
@@ -323,9 +322,9 @@ def read_estimate(comparisons: pd.DataFrame, metric: str, first: str, second: st
     return Estimate(float(row[what]), low, high, confidence, int(row["pairs"]), row[f"{what}_method"], unit)
 
 
-def count_log(logs: Sequence[EventLog]) -> int:
-    """Events in all logs together."""
-    return sum(log.events.select(pl.len()).collect().item() for log in logs)
+def count_rows(runs: Sequence[ArmRun]) -> int:
+    """Rows of all event tables together."""
+    return sum(run.log.events.select(pl.len()).collect().item() for run in runs)
 
 
 def draw_lead_times(

@@ -38,7 +38,7 @@ def test_untouched_tree_does_nothing(clone):
         ("report/_quarto.yml", [RENDER]),
         ("report/picture.svg", [RENDER]),
         ("analysis/reporting/appendix.py", [DICTIONARY, RENDER]),
-        ("analysis/base/schemas.py", [DICTIONARY, RENDER]),
+        ("analysis/base/schemas/spec.py", [DICTIONARY, RENDER]),
         ("analysis/alpha.py", [ALPHA, RENDER]),
         ("analysis/beta.py", [BETA, RENDER]),
         ("analysis/shared.py", [ALPHA, BETA, RENDER]),
