@@ -12,7 +12,7 @@ RESIDUALS: dict[str, str] = {
     "pearson": "(observed − expected) / √expected",
     "adjusted": "the same over its standard error under independence (Haberman 1973)",
 }
-"""Kinds of residual. The squares of Pearson's add up to chi-squared; an adjusted one is about standard normal by itself."""
+"""Kinds of residual. The squares of Pearson's add up to chi-squared; an adjusted one is about standard normal."""
 
 
 def compute_residuals(table: Sequence[Sequence[int]], *, kind: str) -> np.ndarray:

@@ -1,8 +1,9 @@
 """What the people who did not answer could do to a share: bounds without assumptions, and tipping points.
 
-No interval tells this. With a response rate r and a share p among those who answered, the share among everybody who was
-asked is r·p + (1 − r)·q, where nobody knows q. The worst cases, q = 0 and q = 1, give Manski's bounds. Where the rate is
-unknown too, one can still say how much likelier to answer some people must have been for the share to come about.
+No interval tells this. With a response rate r and a share p among those who answered, the share among everybody who
+was asked is r·p + (1 − r)·q, where nobody knows q. The worst cases, q = 0 and q = 1, give Manski's bounds. Where the
+rate is unknown too, one can still say how much likelier to answer some people must have been for the share to come
+about.
 
 References
 ----------

@@ -84,6 +84,24 @@ def build_audit_table(audit: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def build_figure_table(findings: pd.DataFrame, *, only_doubtful: bool = False) -> pd.DataFrame:
+    """Findings of `analysis.survey.audit.figures`: Figures, Check, Printed, Verdict, Smallest correction, Place.
+
+    What the source prints stands in quotation marks: it is quoted, not claimed (`audit_text` can leave quotations out).
+    """
+    chosen = findings[findings["verdict"] != HOLDS] if only_doubtful else findings
+    return pd.DataFrame(
+        {
+            "Figures": chosen["question"],
+            "Check": chosen["check"],
+            "Printed": "“" + chosen["printed"] + "”",
+            "Verdict": chosen["verdict"],
+            "Smallest correction": chosen["correction"].replace("", "–"),
+            "Place": chosen["place"],
+        }
+    ).reset_index(drop=True)
+
+
 def build_claim_table(audit: pd.DataFrame) -> pd.DataFrame:
     """The doubtful statements of the audit: Statement, Against it, Verdict, Reading."""
     chosen = audit[audit["question"] == ""]

@@ -51,6 +51,40 @@ def test_no_answer_is_lost_at_any_length_of_scale(k):
     assert sum(bar.get_width() for bar in figure.axes[0].patches) == pytest.approx(1)
 
 
+FIVE = ["Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree"]
+
+
+@pytest.mark.parametrize("midpoint", [0.5, 1.0, 2.5, 3.0, 3.5, 5.0, 5.5])
+def test_five_points_keep_their_order_at_every_midpoint(midpoint):
+    """All five, lowest to highest, wherever the midpoint lies (sjPlot #952); one within it is split, not dropped."""
+    counts = [4, 8, 15, 16, 23]
+    figure = draw_likert(segments_of({"item": counts}), beside_of(["item"]), FIVE, midpoint=midpoint)
+    bars = figure.axes[0].patches
+    assert [round(66 * bar.get_width()) for bar in bars] == counts
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == list(scale_colours(5))
+    starts = [bar.get_x() for bar in bars]
+    assert starts == sorted(starts)
+    whole = int(midpoint - 0.5)
+    left = sum(counts[:whole]) + (midpoint - 0.5 - whole) * (counts[whole] if whole < 5 else 0)
+    assert starts[0] == pytest.approx(-left / 66)
+    assert sorted(text.get_text() for text in figure.legends[0].get_texts()) == sorted(FIVE)
+
+
+def test_the_legend_reads_in_the_order_of_the_scale():
+    figure = draw_likert(segments_of({"item": [4, 8, 15, 16, 23]}), beside_of(["item"]), FIVE)
+    figure.draw_without_rendering()
+    boxes = [(text.get_text(), text.get_window_extent()) for text in figure.legends[0].get_texts()]
+    assert [name for name, box in sorted(boxes, key=lambda pair: (-round(pair[1].y0), pair[1].x0))] == FIVE
+
+
+def test_every_item_has_its_share_with_an_interval():
+    items = {"one": [1, 2, 3, 4, 5], "two": [5, 4, 3, 2, 1]}
+    figure = draw_likert(segments_of(items), beside_of(items), FIVE)
+    whiskers = [line for line in figure.axes[1].lines if len(line.get_xdata()) == 2]
+    assert [tuple(line.get_xdata()) for line in whiskers] == [(0.7, 0.9)] * 2
+    assert [text.get_text() for text in figure.axes[1].texts] == ["80.0% (70.0–90.0%)"] * 2
+
+
 def test_an_answer_that_nobody_gave_stays_in_the_legend():
     figure = drawn({"item": [0, 5, 13, 47, 19]})
     assert len(figure.legends[0].get_texts()) == 5
@@ -131,6 +165,24 @@ def overlaps(figure) -> list[tuple[str, str]]:
 )
 def test_no_two_texts_overlap(items):
     assert overlaps(drawn(items)) == []
+
+
+def test_long_names_do_not_overlap():
+    figure = draw_likert(
+        segments_of({"Q6: whether it is more\nabout working together": [4, 8, 15, 16, 23]}),
+        beside_of(["Q6: whether it is more\nabout working together"]),
+        [
+            "Strongly disagree, very negative",
+            "Disagree, negative",
+            "Neither of both, neutral",
+            "Agree, positive",
+            FIVE[4],
+        ],
+    )
+    assert overlaps(figure) == []
+    figure.draw_without_rendering()
+    assert all(text.get_window_extent().x0 >= 0 for text in figure.legends[0].get_texts())
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.legends[0].get_texts())
 
 
 def test_thin_pieces_lift_their_counts_above_the_bar():

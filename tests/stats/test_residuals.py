@@ -12,8 +12,8 @@ from analysis.base.errors import InputError
 from analysis.stats.contingency import table_chi_square
 from analysis.stats.residuals import compute_residuals
 
-# Agresti (2007), An Introduction to Categorical Data Analysis, Table 2.5 (party identification by gender, 2757 people), the
-# example of R's ?chisq.test; standardised residuals as in Agresti's Table 2.7: 4.50, 0.70, −5.32.
+# Agresti (2007), An Introduction to Categorical Data Analysis, sec. 2.4: party identification by gender, 2757 people,
+# which is the example of R's ?chisq.test; its standardised residuals are 4.50, 0.70 and −5.32.
 PARTY = [[762, 327, 468], [484, 239, 477]]
 
 

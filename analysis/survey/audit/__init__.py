@@ -1,0 +1,1 @@
+"""Checks of figures that somebody printed: is what stands there possible, and what would reconcile it?"""

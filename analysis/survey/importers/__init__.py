@@ -1,0 +1,1 @@
+"""Readers of survey exports, one a tool; each gives the mapped cells as text."""
