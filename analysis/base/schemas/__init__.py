@@ -7,9 +7,11 @@ departs from them.
 
 from __future__ import annotations
 
+from analysis.base.schemas.cases import CASES
 from analysis.base.schemas.events import EVENT_TYPES, EVENTS
 from analysis.base.schemas.kpi import KPI
 from analysis.base.schemas.literature import LITERATURE
+from analysis.base.schemas.requirements import FORM_ROLES, REQUIREMENTS
 from analysis.base.schemas.screening import (
     RECORDS,
     SCREENING_ASSIGNMENTS,
@@ -23,6 +25,7 @@ from analysis.base.schemas.survey import SURVEY
 __all__ = [
     "EVENTS",
     "EVENT_TYPES",
+    "FORM_ROLES",
     "RECORDS",
     "SCREENING_ASSIGNMENTS",
     "SCREENING_LEDGER",
@@ -33,5 +36,5 @@ __all__ = [
     "column",
 ]
 
-TABLES: dict[str, TableSpec] = {spec.file: spec for spec in (*LITERATURE, *SURVEY, *KPI)}
+TABLES: dict[str, TableSpec] = {spec.file: spec for spec in (*LITERATURE, *SURVEY, *KPI, *REQUIREMENTS, *CASES)}
 """Every table, by its file under ``data/``."""
