@@ -96,6 +96,18 @@ def _imports_of(path: Path) -> tuple[str, ...]:
     return tuple(_imported_names(_parse(path.read_text(encoding="utf-8"), relative(path))))
 
 
+@cache
+def _reads_of(path: Path) -> tuple[str, ...]:
+    """The constant `READS` of a module: files under ``data/`` that its functions load by themselves."""
+    for node in _parse(path.read_text(encoding="utf-8"), relative(path)).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(target, ast.Name) and target.id == "READS" for target in targets):
+            return tuple(ast.literal_eval(node.value))
+    return ()
+
+
 def _imported_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -132,6 +144,34 @@ def named_data(sources: Iterable[str], data: Path = DATA) -> set[Path]:
     return {path for path in named if path.is_file()} | inside
 
 
+def declared_data(modules: Iterable[Path], data: Path = DATA) -> set[Path]:
+    """Files under ``data/`` that modules name in their constant ``READS``, such as ``("cases/cases.csv",)``.
+
+    A module whose functions load tables without being handed them declares these there. `Results.save` refuses what
+    was read and is neither named by the notebook nor declared.
+    """
+    return {data / name for module in modules for name in _reads_of(module)}
+
+
+_reads: list[Path] = []
+
+
+def note_read(path: Path) -> None:
+    """Remember that this process has read a file under ``data/`` as material (not only to look up a reference)."""
+    if path.is_relative_to(DATA):
+        _reads.append(path)
+
+
+def count_reads() -> int:
+    """How many reads have been noted so far; for `unforeseen_reads`."""
+    return len(_reads)
+
+
+def unforeseen_reads(digests: dict[str, str], since: int = 0) -> list[str]:
+    """Files under ``data/`` read after the first ``since`` reads, which ``digests`` (`dependencies`) does not hold."""
+    return sorted({relative(path) for path in _reads[since:]} - set(digests))
+
+
 def dependencies(notebook: Path) -> dict[str, str]:
     """Digest of everything that decides a notebook's results: its code, modules, data.
 
@@ -141,7 +181,8 @@ def dependencies(notebook: Path) -> dict[str, str]:
         Path relative to the project → digest, sorted by path.
     """
     code = notebook_code(notebook)
-    files = imported_modules(code) | named_data(code)
+    modules = imported_modules(code)
+    files = modules | named_data(code) | declared_data(modules)
     digests = {relative(path): file_digest(path) for path in files}
     digests[relative(notebook)] = notebook_digest(notebook)
     return dict(sorted(digests.items()))

@@ -132,6 +132,7 @@ class Results:
         self._note = "" if in_report else f" to {relative(self.folder)}; the report takes what `make report` runs"
         # Taken now, not on saving: what is edited while the notebook runs did not make its results.
         self._digests = provenance.dependencies(NOTEBOOKS / f"{notebook}.ipynb")
+        self._reads = provenance.count_reads()
         self._entries: dict[str, Entry] = {}
         self._files: dict[str, bytes] = {}
 
@@ -289,7 +290,15 @@ class Results:
         ------
         DiskFullError
             The device is full; the previous results stay as they were.
+        ResultsError
+            A table was loaded that the notebook's dependencies do not hold: make would not notice a change of it.
         """
+        if RUNNER in os.environ and (unforeseen := provenance.unforeseen_reads(self._digests, self._reads)):
+            remedy = "load it by its literal name in the notebook, or declare it in READS of the module that loads it"
+            raise ResultsError(
+                f"{self.notebook} read data that it does not name.",
+                [Problem(path, "read, but not among the dependencies", remedy) for path in unforeseen],
+            )
         for name, content in self._files.items():
             write_atomic(self.folder / name, content)
         entries = {key: asdict(entry) | {"notebook": self.notebook} for key, entry in sorted(self._entries.items())}

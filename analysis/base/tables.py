@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ import pandera.pandas as pa
 
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA, relative
+from analysis.base.provenance import note_read
 from analysis.base.schemas import TABLES, TableSpec
 
 
@@ -40,6 +42,12 @@ def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
         Unknown table, missing file, unreadable text, wrong header, no rows, or any value that breaks the
         schema, the key or a reference. All violations are listed.
     """
+    frame = _load(file, folder)
+    note_read(folder / file)
+    return frame
+
+
+def _load(file: str, folder: Path) -> pd.DataFrame:
     if file not in TABLES:
         raise InputError(
             f"No table is known as '{file}'.",
@@ -54,7 +62,7 @@ def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
     frame = _read_csv(path, list(spec.columns))
     frame = check_table(frame, spec, relative(path))
     for name, (other_file, other_column) in spec.references.items():
-        known = set(load_table(other_file, folder)[other_column])
+        known = _known_values(other_file, other_column, folder, _stamps(other_file, folder))
         orphans = frame[frame[name].notna() & ~frame[name].isin(known)]
         if len(orphans):
             raise InputError(
@@ -69,6 +77,21 @@ def load_table(file: str, folder: Path = DATA) -> pd.DataFrame:
                 ],
             )
     return frame
+
+
+@lru_cache(maxsize=256)
+def _known_values(file: str, column: str, folder: Path, stamps: tuple[object, ...]) -> frozenset[object]:
+    """The values of a column that others refer to. Remembered as long as no file behind it changes (``stamps``)."""
+    return frozenset(_load(file, folder)[column])
+
+
+def _stamps(file: str, folder: Path) -> tuple[object, ...]:
+    """Time and size of a table's file and, in turn, of those to which it refers; None for one that is not there."""
+    path = folder / file
+    status = path.stat() if path.is_file() else None
+    own = (file, status and (status.st_mtime_ns, status.st_size, status.st_ino))
+    others = TABLES[file].references.values() if file in TABLES else ()
+    return (own, *(_stamps(other, folder) for other, _ in others))
 
 
 def read_table(path: Path | str, spec: TableSpec, *, empty: bool = False) -> pd.DataFrame:

@@ -19,7 +19,7 @@ import pandas as pd
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA, relative
 from analysis.base.tables import load_table
-from analysis.literature.codebook import codes_above, load_codebook
+from analysis.literature.codebook import check_codebook, codes_above, load_codebook
 
 DOCUMENT_LETTERS = {
     "T": "talele2024",
@@ -76,11 +76,40 @@ def load_coding(folder: Path = DATA, corpus: Mapping[str, str] | None = None) ->
         A table breaks its schema or refers to what does not exist, or `check_segments`,
         `check_codings` or `check_offsets` finds faults; those of the three are listed together.
     """
-    codebook = load_codebook(folder)
-    documents = load_table("literature/documents.csv", folder)
-    participants = load_table("literature/participants.csv", folder)
-    segments = load_table("literature/segments.csv", folder)
-    codings = load_table("literature/codings.csv", folder)
+    return build_coding(
+        load_table("literature/documents.csv", folder),
+        load_table("literature/participants.csv", folder),
+        load_codebook(folder),
+        load_table("literature/segments.csv", folder),
+        load_table("literature/codings.csv", folder),
+        corpus,
+    )
+
+
+def build_coding(
+    documents: pd.DataFrame,
+    participants: pd.DataFrame,
+    codebook: pd.DataFrame,
+    segments: pd.DataFrame,
+    codings: pd.DataFrame,
+    corpus: Mapping[str, str] | None = None,
+) -> Coding:
+    """Check how the tables fit and put them together; `load_coding` for who has them loaded already.
+
+    Parameters
+    ----------
+    documents, participants, codebook, segments, codings : DataFrame
+        The tables of these names under ``literature/``.
+    corpus : mapping of str to str, optional
+        As in `load_coding`.
+
+    Raises
+    ------
+    InputError
+        `check_codebook`, `check_segments`, `check_codings` or `check_offsets` finds faults; those of the last three
+        are listed together.
+    """
+    check_codebook(codebook)
     problems = [
         *_segment_problems(segments, documents, participants),
         *_coding_problems(codings, segments, codebook),

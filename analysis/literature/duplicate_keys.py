@@ -174,7 +174,7 @@ def same_venue(first: str, second: str) -> bool | None:
 def _venue_words(venue: str) -> tuple[str, ...]:
     words = normalise_title(venue).split()
     drop = STOP_WORDS | {"proceedings", "proc", "annual", "ieee", "acm"}
-    kept = [w for w in words if w not in drop and not re.fullmatch(r"\d+(?:st|nd|rd|th)?", w)]
+    kept = [w for w in words if w not in drop and not re.fullmatch(r"\d+(?:[a-z]{2})?", w)]
     return tuple(kept or [w for w in words if w in ("ieee", "acm")])
 
 
@@ -247,7 +247,7 @@ def find_candidates(keys: Keys, largest_gap: int) -> np.ndarray:
         pending.append(low[near] * size + high[near])
         waiting += len(pending[-1])
         if waiting > _BATCH:
-            found.append(np.unique(np.concatenate(pending)))
+            found.append(_distinct(pending))
             pending.clear()
             waiting = 0
 
@@ -269,8 +269,14 @@ def find_candidates(keys: Keys, largest_gap: int) -> np.ndarray:
 
     _add_by_words(keys, add)
     found += pending
-    pairs = np.unique(np.concatenate(found)) if found else np.empty(0, dtype="int64")
+    pairs = _distinct(found) if found else np.empty(0, dtype="int64")
     return np.stack([pairs // size, pairs % size], axis=1) if size else np.empty((0, 2), dtype="int64")
+
+
+def _distinct(parts: list[np.ndarray]) -> np.ndarray:
+    """All numbers in ascending order, each once; `numpy.unique` hashes them, which takes several times as long."""
+    numbers = np.sort(np.concatenate(parts))
+    return numbers[np.concatenate([[True], numbers[1:] != numbers[:-1]])] if len(numbers) else numbers
 
 
 def _add_by_words(keys: Keys, add) -> None:

@@ -32,7 +32,14 @@ from analysis.base.schemas import (
     TableSpec,
 )
 from analysis.base.tables import check_table, read_table
-from analysis.literature.ledger_rules import Case, Place, find_assignment_faults, find_case_faults, find_row_faults
+from analysis.literature.ledger_rules import (
+    Case,
+    Place,
+    find_assignment_faults,
+    find_case_faults,
+    find_reason_faults,
+    find_row_faults,
+)
 
 ARMS: dict[str, str] = {"databases": "Databases and registers", "other": "Other methods"}
 """Arms of a search as PRISMA 2020 divides them, and as printed; grey literature is found by other methods."""
@@ -162,13 +169,13 @@ def check_ledger(
     Raises
     ------
     InputError
-        A database of unknown kind; an unknown record; a stage that its arm does not have; a decision or an assignment
-        at a stage that the record did not reach; a decision that was not assigned; two decisions of one reviewer on
-        one record at one stage; an exclusion without a reason, or with one that the stage does not have; a reason
-        without exclusion; a day that is not in the calendar; an adjudication by one of the readers, before them,
-        unsure, or without disagreement; a disagreement without adjudication; a missing decision; a record that nobody
-        is to read. All violations are listed, and after them every stage at which ``in = excluded + passed`` does not
-        hold.
+        A database of unknown kind; a reason for texts not retrieved at another stage than full text; an unknown record;
+        a stage that its arm does not have; a decision or an assignment at a stage that the record did not reach; a
+        decision that was not assigned; two decisions of one reviewer on one record at one stage; an exclusion without
+        a reason, or with one that the stage does not have; a reason without exclusion; a day that is not in the
+        calendar; an adjudication by one of the readers, before them, unsure, or without disagreement; a disagreement
+        without adjudication; a missing decision; a record that nobody is to read. All violations are listed, and after
+        them every stage at which ``in = excluded + passed`` does not hold.
     """
     plan = _check_stages(stages)
     places = list(ledger["file"]) if "file" in ledger else [ledger.attrs.get("source", "ledger")] * len(ledger)
@@ -183,6 +190,7 @@ def check_ledger(
     precedence = {(row.reason, row.stage): number for number, row in enumerate(reasons.itertuples())}
     cases = _collect(ledger, assignments, where, arm_of, plan)
     problems = [
+        *find_reason_faults(reasons),
         *find_row_faults(ledger, where, arm_of, plan, precedence),
         *find_assignment_faults(assignments, arm_of, plan),
     ]

@@ -113,6 +113,15 @@ def find_row_faults(
             yield Problem(str(place), "an adjudication that is unsure", "an adjudication includes or excludes")
 
 
+def find_reason_faults(reasons: pd.DataFrame) -> Iterator[Problem]:
+    """Reasons of a stage to which they cannot belong."""
+    source = reasons.attrs.get("source", "reasons")
+    early = reasons[(reasons["kind"] == "not_retrieved") & (reasons["stage"] != "full_text")]
+    for row in early.itertuples():
+        what = f"'{row.reason}' is a text not retrieved, at stage {row.stage}"
+        yield Problem(f"{source}:{row.Index}", what, "texts are retrieved for the stage full_text")
+
+
 def find_assignment_faults(
     assignments: pd.DataFrame, arm_of: Mapping[str, str], plan: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Problem]:
@@ -138,7 +147,7 @@ def find_case_faults(case: Case, reached: bool, complete: bool) -> Iterator[Prob
         for entry in [*case.readings, *case.adjudications]:
             what = f"{entry.reviewer} decides on '{case.record}' at {case.stage}, which it did not reach"
             yield Problem(str(entry.place), what, "an earlier stage excludes it or is not settled; correct one of them")
-        if case.assigned and not case.readings:
+        if complete and case.assigned and not case.readings:
             yield Problem(name, f"is assigned to {', '.join(case.assigned)} without having come so far", "strike it")
         return
     yield from _repetitions(case)

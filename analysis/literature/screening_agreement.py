@@ -33,9 +33,7 @@ COEFFICIENTS = {
 """Coefficients, and as printed."""
 
 
-def overlap_decisions(
-    screening: Screening, stage: str, *, unsure: str, arm: str | None = None
-) -> pd.DataFrame:
+def overlap_decisions(screening: Screening, stage: str, *, unsure: str, arm: str | None = None) -> pd.DataFrame:
     """Decisions on the records of a stage that two reviewers or more read.
 
     Parameters

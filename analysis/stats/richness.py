@@ -4,12 +4,12 @@ The methods come from ecology, where kinds are species and samples are plots; ki
 interviews. All that enters is *incidence*: which sample shows which kind. With N samples, Q1 kinds seen in exactly one
 and Q2 in exactly two:
 
-- accumulation: kinds seen in m of the samples, expected over all orders (Colwell et al. 2012, eq. 17, known since Mao
-  Tau and Hurlbert), and the spread over random orders;
+- accumulation: kinds seen in m of the samples, expected over all orders (Colwell et al. 2012, interpolation in the
+  Bernoulli product model), and the spread over random orders;
 - Chao2: kinds seen + (N−1)/N · Q1²/(2 Q2), a lower bound of all kinds (Chao 1987), with its log-normal interval;
 - bootstrap (Smith & van Belle 1984): kinds seen + Σ (1−p)^N, p the share of samples that show a kind; it adds less;
-- coverage (Chao & Jost 2012, eq. 11 in its form for incidence): the share of all sightings that kinds already seen
-  would take.
+- coverage (Chao & Jost 2012, in its form for incidence): the share of all sightings that kinds already seen would
+  take.
 
 References
 ----------
@@ -102,7 +102,7 @@ def compute_chao2(frequencies: np.ndarray, samples: int, confidence: float = 0.9
     Estimate
         Where no kind was seen in exactly two samples, in the bias-corrected form with Q1(Q1−1)/(2(Q2+1)). The
         interval is Chao's log-normal one, which cannot fall below what was seen. Where no kind was seen only once,
-        nothing points to unseen kinds: value and bounds are the kinds seen, and the method says so.
+        nothing points to unseen kinds: the value is the kinds seen, there are no bounds, and the method says why.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def compute_chao2(frequencies: np.ndarray, samples: int, confidence: float = 0.9
     name = "Chao2, log-normal interval"
     if once == 0 or (twice == 0 and once == 1) or shrink == 0:
         why = "one sample cannot tell" if shrink == 0 else "no sign of unseen kinds"
-        return Estimate(float(found), float(found), float(found), confidence, samples, f"{name}; {why}")
+        return Estimate(float(found), n=samples, method=f"Chao2; no interval: {why}")
     if twice > 0:
         ratio = once / twice
         unseen = shrink * once * ratio / 2
@@ -188,7 +188,7 @@ def compute_coverage(frequencies: np.ndarray, samples: int) -> Estimate:
     Raises
     ------
     InputError
-        As in `compute_chao2`.
+        As in `compute_chao2`, or a single sample, which shows nothing of what another would show.
 
     Examples
     --------
@@ -196,14 +196,15 @@ def compute_coverage(frequencies: np.ndarray, samples: int) -> Estimate:
     '92.89%'
     """
     counts = _checked_frequencies(frequencies, samples, 0.95)
+    if samples == 1:
+        raise InputError("Coverage cannot be estimated.", [Problem("samples", "there is one", "two or more")])
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     name = "coverage after Chao and Jost"
     if once == 0:
         return Estimate(1.0, n=samples, method=name, unit="share")
-    # Where no kind was seen twice, Q2 is estimated as in the bias-corrected Chao2.
-    twice_or = twice if twice else (once - 1) / 2
-    room = (samples - 1) * once
-    kept = room / (room + 2 * twice_or) if room + 2 * twice_or > 0 else 1.0
+    # Where no kind was seen twice, the unseen kinds are taken from the bias-corrected Chao2.
+    room, beside = ((samples - 1) * once, 2 * twice) if twice else ((samples - 1) * (once - 1), 2)
+    kept = room / (room + beside)
     return Estimate(1 - once / int(counts.sum()) * kept, n=samples, method=name, unit="share")
 
 

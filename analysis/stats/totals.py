@@ -73,7 +73,7 @@ def bootstrap_totals(
     >>> rng = np.random.default_rng(1)
     >>> (share,) = bootstrap_totals(clusters, lambda t: t[:, :1] / t[:, 1:], method="percentile", rng=rng, unit="share")
     >>> share.text(), share.interval_text(), share.n
-    ('40.0%', '20.0–66.7%', 8)
+    ('40.0%', '19.4–68.2%', 8)
     """
     problems = [
         *choice_problems("method", method, METHODS),

@@ -6,8 +6,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from analysis.base import provenance
-from analysis.base.paths import ROOT
-from analysis.base.provenance import imported_modules, named_data, notebook_digest
+from analysis.base.paths import DATA, ROOT
+from analysis.base.provenance import declared_data, imported_modules, named_data, notebook_digest
 
 
 def modules(source: str) -> set[str]:
@@ -44,6 +44,30 @@ def test_a_folder_of_data_stands_for_its_files(tmp_path):
     (tmp_path / "runs").rename(tmp_path / "room/runs")
     found = named_data(['load("room/runs")\nshow("/")\nshow("../other")\nshow("room/..")'], tmp_path)
     assert sorted(path.name for path in found) == ["a.json", "b.gz"]
+
+
+def test_modules_declare_what_they_load_by_themselves(tmp_path):
+    (tmp_path / "plain.py").write_text("x = 1\n")
+    (tmp_path / "loads.py").write_text('READS = (\n    "room/a.csv",\n    "room/b.csv",\n)\n')
+    found = declared_data([tmp_path / "plain.py", tmp_path / "loads.py"], tmp_path / "data")
+    assert found == {tmp_path / "data/room/a.csv", tmp_path / "data/room/b.csv"}
+
+
+def test_every_declared_file_is_there():
+    declared = declared_data((ROOT / "analysis").rglob("*.py"))
+    assert DATA / "cases/cases.csv" in declared
+    assert [path for path in declared if not path.is_file()] == []
+
+
+def test_reads_that_no_dependency_foresees_are_named(monkeypatch):
+    monkeypatch.setattr(provenance, "_reads", [])
+    provenance.note_read(DATA / "survey/a.csv")
+    since = provenance.count_reads()
+    provenance.note_read(DATA / "survey/b.csv")
+    provenance.note_read(ROOT / "private/c.csv")
+    assert provenance.unforeseen_reads({}) == ["data/survey/a.csv", "data/survey/b.csv"]
+    assert provenance.unforeseen_reads({}, since) == ["data/survey/b.csv"]
+    assert provenance.unforeseen_reads({"data/survey/b.csv": "1"}, since) == []
 
 
 def test_only_code_counts_in_a_notebook_digest(tmp_path):

@@ -17,6 +17,7 @@ from analysis.base.errors import DiskFullError, ResultsError
 from analysis.base.estimates import Estimate, estimator
 from analysis.base.results import Results
 from analysis.base.store import load_results
+from analysis.base.tables import load_table
 
 SHARE = Estimate(47 / 84, 0.4528, 0.6606, 0.95, 84, "Wilson", "share", "analysis.stats.intervals.share")
 
@@ -264,3 +265,15 @@ def test_a_tolerance_is_for_what_is_measured_anew(tmp_path, origin, tolerance):
     results = Results("01_literature", {}, tmp_path)
     with pytest.raises(ResultsError, match="tolerance"):
         results.number("a.b", 1.0, source="s", meaning="m", origin=origin, tolerance=tolerance)
+
+
+def test_a_table_that_no_dependency_names_is_refused_on_saving(tree):
+    """Loaded by a function of a module that does not declare it: make would not notice a change of the file."""
+    results = fill("01_a")
+    stored = tree / "build/results/01_a/results.json"
+    before = stored.read_bytes()
+    load_table("literature/activities.csv")
+    with pytest.raises(ResultsError, match="read data that it does not name") as caught:
+        results.save()
+    assert "data/literature/activities.csv" in str(caught.value) and "READS" in str(caught.value)
+    assert stored.read_bytes() == before

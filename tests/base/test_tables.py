@@ -11,7 +11,7 @@ from analysis.base import schemas
 from analysis.base.errors import InputError
 from analysis.base.paths import DATA, ROOT
 from analysis.base.schemas import TABLES, TableSpec, column
-from analysis.base.tables import load_table
+from analysis.base.tables import load_table, read_table
 
 ANSWERS = TableSpec(
     file="toy/answers.csv",
@@ -132,3 +132,15 @@ def test_every_data_file_has_a_schema_and_every_room_a_card():
     assert [room.relative_to(ROOT).as_posix() for room in rooms if not (room / "README.md").is_file()] == [], (
         "write its data card: a README.md with source, licence, columns, how obtained, what is missing"
     )
+
+
+def test_a_table_of_the_users_own_is_read_from_anywhere(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("question\nQ1\n", encoding="utf-8")
+    assert read_table(path, QUESTIONS)["question"].tolist() == ["Q1"]
+    path.write_text("question\n", encoding="utf-8")
+    assert read_table(path, QUESTIONS, empty=True).empty
+    with pytest.raises(InputError, match="a header and no rows"):
+        read_table(path, QUESTIONS)
+    with pytest.raises(InputError, match="no such file"):
+        read_table(tmp_path / "gone.csv", QUESTIONS)

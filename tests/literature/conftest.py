@@ -22,7 +22,7 @@ STAGES = {"databases": ("title_abstract", "full_text"), "other": ("title_abstrac
 def screened():
     """All parts of the example; tests must not change them."""
     found = pd.read_csv(FOLDER / "records.csv")
-    table = {name: found[name] if name in found else pd.NA for name in RECORDS.columns}
+    table = {name: found.get(name, pd.NA) for name in RECORDS.columns}
     originals = pd.DataFrame(table).assign(kind="article", file="records.csv", line=range(2, len(found) + 2))
     deduplicated = dedupe_records(originals, prefer=("Scopus", "IEEE Xplore", "OSF Registries", "Google"))
     parts = {

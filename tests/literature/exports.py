@@ -52,7 +52,7 @@ IEEE = (
 )
 IEEE_SOCIETY = (
     '"Title","Authors","Affiliations","Abstract","Publication","Category","DOI"\n'
-    '"Rural work","Joseph Rottman, Erran Carmel","U1, U2","Solvers&#x0027; level","Computer","Magazine",'
+    '"Rural work","Joseph Rottman, Erran Poe","U1, U2","Solvers&#x0027; level","Computer","Magazine",'
     '"10.1109/MC.2011.3"\n'
 )
 ACM_CSV = (
@@ -73,6 +73,12 @@ PUBMED_CSV = (
 ZOTERO = (
     '"Key","Item Type","Publication Year","Author","Title","Publication Title","ISSN","DOI","Pages"\n'
     '"AB12","journalArticle","2018","Doe, Jane; Roe, Rik","Plain table","J. Tables","1234-5678","10.1234/t","1–9"\n'
+)
+ENW = (
+    "%0 Conference Paper\n%1 3292500.1\n%A Ann Poe\n%A Bo Ek\n%T Serving models\n%B Proceedings of KDD\n%D 2019\n"
+    "%P 123–129\n%@ 9781450362016\n%R 10.1145/3292500.3330744\n%U https://doi.org/10.1145/3292500.3330744\n"
+    "%I Association for Computing Machinery\n%X A text that\n\nruns on.\n%K drift, serving\n\n"
+    "%0 Journal Article\n%T Second\n%A Poe, Ann\n%J J. Tables\n%D 2020\n%V 3\n%N 1\n"
 )
 BIBTEX = r"""% a comment
 @string{jss = "Journal of " # {Systems}}
@@ -100,7 +106,8 @@ SAMPLES = {
     "pubmed_csv": PUBMED_CSV,
     "csv": ZOTERO,
     "bibtex": BIBTEX,
+    "enw": ENW,
 }
 """Source → an export of it."""
-RECORDS_IN = {"ris": 2, "nbib": 2, "web_of_science": 2, "web_of_science_tab": 2, "bibtex": 3}
+RECORDS_IN = {"ris": 2, "nbib": 2, "web_of_science": 2, "web_of_science_tab": 2, "bibtex": 3, "enw": 2}
 """Source → its records, where there are more than one."""

@@ -164,7 +164,7 @@ def test_parts_are_never_joined_by_a_record_whose_title_was_cut():
         ("version 10", "version 100", False),
         ("a micro services view", "microservices view", True),
         ("organising the work", "organizing work", True),
-        ("foor models", "for models", True),
+        ("fxor models", "for models", True),
         ("of cats", "of dogs", False),
         ("deep learning", "deep learning for robots", False),
     ],

@@ -192,7 +192,7 @@ def test_assignments_must_cover_what_is_reached_and_nothing_else(screened):
 
 
 def test_works_must_have_a_known_arm_and_occur_once(screened):
-    with pytest.raises(InputError, match="'Google'.*not among the places searched"):
+    with pytest.raises(InputError, match="database 'Google': is not among the places searched"):
         screened.check(sources=screened.sources[screened.sources["database"] != "Google"])
     with pytest.raises(InputError, match="occurs twice among the works"):
         screened.check(works=pd.concat([screened.works, screened.works.head(1)]))
@@ -200,6 +200,11 @@ def test_works_must_have_a_known_arm_and_occur_once(screened):
         screened.check(stages={"databases": ("title_abstract", "full_text")})
     with pytest.raises(InputError, match="in this order"):
         screened.check(stages=DEFAULT_STAGES | {"other": ("full_text", "title_abstract")})
+
+
+def test_a_text_is_retrieved_for_full_text_only(screened):
+    reasons = change(screened.reasons, screened.reasons["reason"] == "blog", kind="not_retrieved")
+    assert "'blog' is a text not retrieved, at stage title_abstract" in refusal(screened, reasons=reasons)[0]
 
 
 def test_while_screening_goes_on_only_what_is_missing_is_allowed(screened):

@@ -49,9 +49,31 @@ def test_every_text_lies_inside_its_box():
         (BOXES, pd.DataFrame({"start": ["top"], "end": ["top"]}), "leads nowhere"),
         (BOXES.head(0), ARROWS, "no boxes"),
         (pd.concat([BOXES, BOXES.head(1)]), ARROWS, "'top' occurs twice"),
-        (BOXES.assign(text="word " * 80), ARROWS, "lines, 4 fit"),
+        (BOXES.assign(text="word " * 400), ARROWS, "lines, 24 fit"),
+        (BOXES.assign(role="title"), ARROWS, "unknown role 'title'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(boxes, arrows, message):
     with pytest.raises(InputError, match=message):
         draw_flow(boxes, arrows)
+
+
+def test_a_box_is_as_high_as_its_text_and_pushes_the_next_level_down():
+    boxes = BOXES.assign(text=["Found\n" + "\n".join("abcdefgh"), "Kept", "Lost"])
+    (axes,) = draw_flow(boxes, ARROWS).axes
+    top, left, right = (patch for patch in axes.patches if isinstance(patch, FancyBboxPatch))
+    assert top.get_height() > 4 * left.get_height() == pytest.approx(4 * right.get_height())
+    assert left.get_y() > top.get_y() + top.get_height()
+
+
+def test_headings_and_bands():
+    boxes = BOXES.assign(role=["heading", "box", "box"])
+    bands = pd.DataFrame({"label": ["A rather long phase"], "first": [1], "last": [1]})
+    (axes,) = draw_flow(boxes, ARROWS, bands).axes
+    texts = {text.get_text(): text for text in axes.texts}
+    assert texts["Found"].get_color() == theme.PALETTE["white"]
+    assert texts["A rather long phase"].get_rotation() == 90
+    with pytest.raises(InputError, match="'A rather long phase' spans levels 1 to 4"):
+        draw_flow(boxes, ARROWS, bands.assign(last=4))
+    with pytest.raises(InputError, match="spans levels 1 to 0"):
+        draw_flow(boxes, ARROWS, bands.assign(last=0))

@@ -224,4 +224,29 @@ LITERATURE: tuple[TableSpec, ...] = (
         },
         {"segment": ("literature/segments.csv", "segment"), "code": ("literature/codebook.csv", "code")},
     ),
+    TableSpec(
+        "literature/findings.csv",
+        "A finding of the qualitative synthesis",
+        ("finding",),
+        {
+            "finding": column("string", "Finding", pattern=r"F\d{2}"),
+            "topic": column(
+                "string",
+                "What it is about",
+                allowed=("practice", "challenge", "opportunity", "efficiency", "theory"),
+            ),
+            "statement": column("string", "The finding, in our words"),
+        },
+    ),
+    TableSpec(
+        "literature/finding_segments.csv",
+        "A coded passage that a finding rests on, or that limits it",
+        ("finding", "segment"),
+        {
+            "finding": column("string", "Finding"),
+            "segment": column("string", "Segment", pattern=_SEGMENT),
+            "stance": column("string", "What the passage does for the finding", allowed=("supports", "limits")),
+        },
+        {"finding": ("literature/findings.csv", "finding"), "segment": ("literature/segments.csv", "segment")},
+    ),
 )

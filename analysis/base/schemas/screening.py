@@ -89,9 +89,7 @@ SCREENING_LEDGER = TableSpec(
         "record": column("string", "Record"),
         "stage": column("string", "Stage", allowed=_SCREENING_STAGE),
         "reviewer": column("string", "Who decided"),
-        "role": column(
-            "string", "Own reading, or settling of a disagreement", allowed=("reading", "adjudication")
-        ),
+        "role": column("string", "Own reading, or settling of a disagreement", allowed=("reading", "adjudication")),
         "decision": column("string", "Decision", allowed=("include", "exclude", "unsure")),
         "reason": column("string", "Code of the reason; for exclusions only", nullable=True, pattern=CODE),
         "date": column("string", "Day of the decision", pattern=r"\d{4}-\d{2}-\d{2}"),

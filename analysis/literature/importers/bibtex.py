@@ -59,6 +59,7 @@ _SWALLOWED = re.compile(
     re.IGNORECASE,
 )
 """A field within another one's text: a brace, mark or comma before it is missing."""
+_FIELD = re.compile(r"\s*([A-Za-z][\w-]*)\s*=\s*(?=[{\"\d])[{\"]?(.*?)[}\"]?\s*,?\s*")
 _MONTHS = {name: f"@string{{{name} = {{{name}}}}}" for name in ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug",
            "sep", "oct", "nov", "dec")}  # fmt: skip
 
@@ -144,6 +145,9 @@ def _parse(text: str, line: int, strings: str) -> tuple[Entry | None, list[Notic
     tries.append(
         (re.sub(r"([}\"])[ \t]*(?=\n\s*[\w-]+\s*=\s*[{\"\d])", r"\1,", text), "a comma between fields is missing")
     )
+    # Braces within a text that do not match: fields are told apart by their lines.
+    if by_line := _fields_by_line(text):
+        tries.append((by_line, "braces do not match; the fields were told apart by their lines"))
     reason = ""
     for number, (attempt, repair) in enumerate(tries):
         library = bibtexparser.parse_string(f"{strings}\n{attempt}")
@@ -168,6 +172,21 @@ def _parse(text: str, line: int, strings: str) -> tuple[Entry | None, list[Notic
             reason = " ".join(str(getattr(failed[0].error, "abort_reason", failed[0].error)).split())
     what = f"the entry cannot be parsed: {reason or 'it is no entry'}"
     return None, [Notice(line, LEFT_OUT, what, "close its braces or quotation marks, or export it again")]
+
+
+def _fields_by_line(text: str) -> str:
+    """The entry with every field in sound braces; empty where not each one stands whole on a line of its own."""
+    first, *lines = text.rstrip().split("\n")
+    if (
+        len(lines) < 2
+        or not re.fullmatch(r"@\w+[{(]\s*[^\s,={}]+\s*,\s*", first)
+        or lines[-1].strip() not in ("}", ")")
+    ):
+        return ""
+    found = [_FIELD.fullmatch(line) for line in lines[:-1] if line.strip()]
+    if not all(found):
+        return ""
+    return "\n".join([first, *(f"  {each[1]} = {{{re.sub(r'[{}]', '', each[2])}}}," for each in found), "}"])
 
 
 def _draft(entry: Entry, line: int) -> Draft:

@@ -26,11 +26,11 @@ MAPPING: dict[str, tuple[str, ...]] = {
     "raw_id": ("PMID", "OID"),
 }
 """Column → tags (NLM, PubMed user guide, "MEDLINE/PubMed data element descriptions"). The DOI is the AID or LID that
-ends with ``[doi]``; keywords are the authors' (OT), else the MeSH terms (MH)."""
+ends with ``[doi]``; keywords are the authors', else the MeSH terms."""
 
 KINDS = (
     ("preprint", "preprint"), ("conference", "conference"), ("congress", "conference"), ("proceeding", "conference"),
-    ("dissertation", "thesis"), ("theses", "thesis"), ("book", "book"), ("report", "report"),
+    ("dissertation", "thesis"), ("book", "book"), ("report", "report"),
     ("dataset", "dataset"), ("journal article", "article"),
     ("review", "article"), ("editorial", "article"), ("letter", "article"), ("comment", "article"),
 )  # fmt: skip

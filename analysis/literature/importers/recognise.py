@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.base.errors import InputError, Problem
-from analysis.literature.importers import acm, bibtex, ieee, nbib, plain_csv, ris, scopus, springer, web_of_science
+from analysis.literature.importers import acm, bibtex, enw, ieee, nbib, plain_csv, ris, scopus, springer, web_of_science
 from analysis.literature.importers.delimited import Header, find_header
 from analysis.literature.importers.drafts import Reading
 from analysis.literature.importers.source_text import SourceText
@@ -29,11 +29,12 @@ TEXTS: dict[str, tuple[Callable[[list[str]], bool], Callable[[SourceText], Readi
     "web_of_science": (web_of_science.looks_like_plain_text, web_of_science.read_plain_text),
     "nbib": (nbib.looks_like_nbib, nbib.read_nbib),
     "bibtex": (bibtex.looks_like_bibtex, bibtex.read_bibtex),
+    "enw": (enw.looks_like_enw, enw.read_enw),
 }
 """Sources of another form: what tells them, and their reader."""
 
 SOURCES = (*TABLES, *TEXTS)
-_ALIASES = {"acm": ("acm_csv", "bibtex"), "web_of_science": ("web_of_science", "web_of_science_tab",
+_ALIASES = {"acm": ("acm_csv", "bibtex", "enw"), "web_of_science": ("web_of_science", "web_of_science_tab",
             "web_of_science_sheet"), "pubmed": ("nbib", "pubmed_csv")}  # fmt: skip
 """Names that stand for several forms of one source."""
 

@@ -15,6 +15,7 @@ from analysis.literature.importers.tagged import TaggedRecord, TagOf, drop_hollo
 
 START, END = "TY", "ER"
 _START = re.compile(r"[ \t\f]*TY([ \t]{0,4})-(?!-)")
+_WITHIN = re.compile(r"[ \t\f]*(ER|TI|T1|AU|A1|DO)  -(?!-)")
 
 MAPPING: dict[str, tuple[str, ...]] = {
     "title": ("TI", "T1", "CT"),
@@ -51,11 +52,13 @@ def find_tags(lines: list[str]) -> TagOf | None:
     """How this file writes a tag, learnt from its ``TY`` lines: ``TY  - `` by rule, ``TY - `` or ``TY-`` by some tools.
 
     The rule's form is always a tag. The others are only where the file uses them, since ``AI - based`` may continue a
-    text.
+    text. Some tools leave ``TY`` out altogether; then it takes ``ER`` and what a record has to have.
     """
     widths = {found.group(1) for line in lines if (found := _START.match(line))}
     if not widths:
-        return None
+        within = {found.group(1) for line in lines if (found := _WITHIN.match(line))}
+        if "ER" not in within or len(within) < 3:
+            return None
     forms = "|".join(sorted({"  ", *widths}, key=len, reverse=True))
     pattern = re.compile(rf"[ \t\f]*([A-Z][A-Z0-9]{{1,3}})(?:{forms})-(?!-)[ \t]?(.*)", re.DOTALL)
     bare_end = re.compile(r"\s*ER[ \t]*-?\s*")
