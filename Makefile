@@ -21,7 +21,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .PHONY: help setup report notebooks experiment record wandb-sync wandb-check lab test bench lint trace verify accept \
-	kpis lock clean distclean FORCE
+	kpis corpus withdraw lock clean distclean FORCE
 
 help: ## List these targets
 	@echo "usage: make <target> [VARIABLE=value]"
@@ -35,9 +35,12 @@ help: ## List these targets
 ## VENV=folder                 the virtual environment (.venv)
 ## PYTHON=python3.11           the Python to build it on (the first fit of the PATH)
 ## KEY=survey.n                what to trace
+## ID=name@example.org         whom to withdraw; UNSEEN=1 for somebody who is not stored yet
 ## REPO=../project             git repository of which to make the page of KPIs
 ## EVENTS=events.jsonl         event log, table or folder of exports instead of it
 ## KPIS='--rules devlake'      options of the page: python -m analysis kpi --help
+## CORPUS=folder               texts and PDFs of the documents that were coded
+## SEGMENT=T0001               passage to print from them
 ## WANDB_MODE=offline|online   where tracked runs go (offline)
 
 # Said before any work begins.
@@ -52,6 +55,16 @@ $(error kpis needs what to read, for example: make kpis REPO=../my-project, or m
 endif
 ifneq ($(if $(REPO),$(EVENTS)),)
 $(error kpis reads one source at a time: give REPO or EVENTS, not both)
+endif
+endif
+ifneq ($(filter corpus,$(MAKECMDGOALS)),)
+ifeq ($(CORPUS),)
+$(error corpus needs the folder of your texts, for example: make corpus CORPUS=../texts)
+endif
+endif
+ifneq ($(filter withdraw,$(MAKECMDGOALS)),)
+ifeq ($(ID),)
+$(error withdraw needs to know whom, for example: make withdraw ID=name@example.org)
 endif
 endif
 PARAMETERS := notebooks/profiles/$(PROFILE).yaml
@@ -129,7 +142,9 @@ $(BUILD)/results/%/results.json: notebooks/%.ipynb $(BUILD)/.profile $(PARAMETER
 $(BUILD)/notebooks/%.ipynb: $(BUILD)/results/%/results.json
 	@$(call unless_there,$(RUN))
 
-$(DICTIONARY): $(wildcard analysis/base/schemas/*.py) analysis/base/markdown.py analysis/reporting/appendix.py | $(READY)
+$(DICTIONARY): $(wildcard analysis/base/schemas/*.py analysis/survey/forms.py data/survey/practitioners.yaml \
+	analysis/requirements/form.py analysis/requirements/page.py data/requirements/*.csv) \
+	analysis/base/markdown.py analysis/reporting/appendix.py | $(READY)
 	@$(PY) -m analysis dictionary
 
 RENDER = $(PY) -m analysis render --engine $(ENGINE)
@@ -160,6 +175,22 @@ accept: notebooks ## Make the current numbers the reference; review its diff, th
 
 kpis: $(READY) ## One page of delivery metrics, HTML and PDF, on any project: make kpis REPO=path or EVENTS=file
 	@$(PY) -m analysis kpi '$(or $(REPO),$(EVENTS))' $(if $(REPO),--kind git )--format page $(KPIS)
+
+# ---- texts behind the coding -------------------------------------------------------------------
+
+corpus: $(READY) ## Are your texts those that were coded, and what does a passage say: make corpus CORPUS=folder
+	@$(PY) -m analysis corpus '$(CORPUS)' $(addprefix --segment ,$(SEGMENT))
+
+# ---- answers of people ---------------------------------------------------------------------------
+
+# Stored answers and withdrawals lie outside data/, which git would keep; the survey's results follow them all the same.
+$(BUILD)/results/02_survey/results.json: $(wildcard private/survey/*.csv)
+
+# Through the environment: an address may hold what a shell or make would take for its own.
+withdraw: export WITHDRAW_ID := $(ID)
+withdraw: $(READY) ## Remove a participant from all stored answers, and rebuild: make withdraw ID=…
+	@$(PY) -m analysis withdraw "$$WITHDRAW_ID" $(if $(UNSEEN),--unseen)
+	@$(MAKE) --no-print-directory report
 
 # ---- the experiment ---------------------------------------------------------------------------
 

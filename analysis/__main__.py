@@ -9,6 +9,13 @@ from pathlib import Path
 
 from analysis.base.errors import WorkbenchError
 from analysis.base.paths import BUILD, NOTEBOOKS, PROFILES
+from analysis.reporting import (
+    coding_commands,
+    literature_commands,
+    requirements_commands,
+    screening_commands,
+    survey_commands,
+)
 from analysis.reporting.kpi_arguments import add_arguments
 
 
@@ -75,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(kpi)
     kpi.set_defaults(command=_kpi)
 
+    for room in (survey_commands, literature_commands, screening_commands, coding_commands, requirements_commands):
+        room.add_commands(commands)
+
     repositories = commands.add_parser("record-repositories", help="read open repositories anew for data/kpi")
     repositories.add_argument("repositories", nargs="+", metavar="NAME=PATH=ADDRESS")
     repositories.set_defaults(command=_record_repositories)
@@ -101,9 +111,11 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _dictionary(options: argparse.Namespace) -> None:
-    from analysis.reporting.appendix import write_dictionary
+    from analysis.reporting.appendix import write_dictionary, write_questionnaire, write_requirements_form
 
     write_dictionary()
+    write_questionnaire()
+    write_requirements_form()
 
 
 def _render(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Generated appendices: where each number comes from, and the data dictionary."""
+"""Generated appendices: where each number comes from, the data dictionary, the questionnaire, and the form."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from analysis.reporting.embeds import load_captions
 
 NUMBERS = BUILD / "generated" / "_numbers.qmd"
 DICTIONARY = BUILD / "generated" / "_data_dictionary.qmd"
+QUESTIONNAIRE = BUILD / "generated" / "_questionnaire.qmd"
+REQUIREMENTS_FORM = BUILD / "generated" / "_requirements_form.qmd"
 
 _ORIGIN_WORDS = {
     "published": "a fact from the literature, cited, or computed from such facts",
@@ -88,6 +90,22 @@ def write_dictionary(path: Path = DICTIONARY) -> Path:
             + pipe_table(("Column", "Type", "Meaning"), rows, (26, 12, 62))
         )
     return write_atomic(path, "\n\n".join(parts) + "\n")
+
+
+def write_questionnaire(path: Path = QUESTIONNAIRE) -> Path:
+    """Write the practitioner questionnaire as it would be printed."""
+    from analysis.survey.forms import build_page
+    from analysis.survey.instrument import load_instrument
+
+    return write_atomic(path, build_page(load_instrument("practitioners")) + "\n")
+
+
+def write_requirements_form(path: Path = REQUIREMENTS_FORM) -> Path:
+    """Write the last version of the requirements form as it would be printed."""
+    from analysis.requirements.form import load_form
+    from analysis.requirements.page import build_page
+
+    return write_atomic(path, build_page(load_form()) + "\n")
 
 
 def write_variables(store: Store, path: Path = REPORT / "_variables.yml") -> Path:

@@ -224,9 +224,7 @@ def _check_tables(notebook: _Notebook) -> Iterator[Problem]:
         if not isinstance(name, ast.Constant):
             yield notebook.problem(cell, "load_table is not given a literal file name", "write it out")
         elif name.value not in TABLES:
-            yield notebook.problem(
-                cell, f"load_table of an unknown table '{name.value}'", "see analysis/base/schemas"
-            )
+            yield notebook.problem(cell, f"load_table of an unknown table '{name.value}'", "see analysis/base/schemas")
 
 
 def _check_results(notebook: _Notebook) -> Iterator[Problem]:

@@ -15,9 +15,19 @@ from pathlib import Path
 from analysis.base.errors import Problem, ReportError
 from analysis.base.paths import BUILD, REPORT, disk_errors, disk_full, relative, require_space, write_atomic
 from analysis.base.store import Store, load_results
-from analysis.reporting.appendix import DICTIONARY, write_dictionary, write_numbers, write_variables
+from analysis.reporting.appendix import (
+    DICTIONARY,
+    QUESTIONNAIRE,
+    REQUIREMENTS_FORM,
+    write_dictionary,
+    write_numbers,
+    write_questionnaire,
+    write_requirements_form,
+    write_variables,
+)
 from analysis.reporting.claims import check_claims
 from analysis.reporting.constructs import check_constructs
+from analysis.reporting.exposure_guard import guard_notebooks
 from analysis.reporting.sources import Document, read_document
 
 THESIS = REPORT / "thesis.qmd"
@@ -78,6 +88,8 @@ def prepare_report() -> tuple[Document, Store]:
     ------
     ResultsError, ReportError
         Every problem of the store, or every problem of the chapters.
+    NotebookError
+        Executed notebooks that show data of single persons.
     """
     store = load_results()
     write_variables(store)
@@ -85,6 +97,11 @@ def prepare_report() -> tuple[Document, Store]:
     write_numbers_csv(store)
     if not DICTIONARY.is_file():
         write_dictionary()
+    if not QUESTIONNAIRE.is_file():
+        write_questionnaire()
+    if not REQUIREMENTS_FORM.is_file():
+        write_requirements_form()
+    guard_notebooks(store)
     document = read_document(THESIS)
     problems = check_constructs(document) + check_claims(document, store)
     if problems:

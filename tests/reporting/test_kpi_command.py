@@ -168,6 +168,34 @@ def test_a_stretch_and_a_service(events, capsys):
     assert found["log"]["deployments"] == 2  # d2 at 72 h, d3 at 78 h; d1 (24 h) was before
 
 
+def test_another_name_of_production_counts_everywhere(tmp_path, capsys):
+    path = tmp_path / "live.csv"
+    live = [item | ({"environment": "Live"} if "environment" in item else {}) for item in ten_rows()]
+    write_events(log_of(*live, row("service.deployed", 10, "d0", environment="staging")), path)
+    out = run(capsys, path)
+    assert "Uncounted: 4 deployments elsewhere (Live 3, staging 1) · 2 incidents elsewhere (Live 2)" in out
+    found = data(capsys, path, "--production", "live", "--rules", "all")
+    assert (found["log"]["deployments"], found["log"]["incidents"]) == (3, 2)
+    devlake = [item["n"] for item in found["multiverse"] if item["rules"] == "DevLake"]
+    assert devlake == [0, 0, 1, 3, 1, 0, 1]
+    assert "1 deployment elsewhere (staging 1)" in run(capsys, path, "--production", "live")
+
+
+def test_what_findings_advise_can_be_said(tmp_path, capsys):
+    api = "https://api.github.com/repos/octo/shop"
+    deployed = {"id": 1, "sha": "a" * 40, "environment": "eu-1", "created_at": "2026-01-05T08:00:00", "url": f"{api}/1"}
+    issue = {"number": 7, "created_at": "2026-01-05T09:00:00", "labels": [{"name": "outage"}], "state": "open"}
+    for name, record in (("deployments", deployed), ("issues", issue | {"url": f"{api}/issues/7"})):
+        (tmp_path / f"{name}.json").write_text(json.dumps([record]))
+    message = fails(capsys, tmp_path)  # nothing is left, and why is said
+    assert "deployments.json:1: created_at: the time 2026-01-05T08:00:00.000000 has no zone" in message
+    assert "say zone=…" in message
+    options = ["--zone", "UTC", "--option", "incident_labels=outage,incident", "--production", "eu-1"]
+    found = data(capsys, tmp_path, *options)
+    assert (found["log"]["deployments"], found["log"]["failed_deployments"]) == (1, 1)
+    assert "does not have it" in fails(capsys, tmp_path, "--option", "colour=red")
+
+
 def test_before_and_after(tmp_path, capsys):
     rows = [
         row("service.deployed", 168 * week + 5 * number, f"d{week}-{number}", change=f"c{week}-{number}")
