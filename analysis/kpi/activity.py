@@ -1,4 +1,4 @@
-"""Deployments and failed deployments week by week or month by month, as rates with exact intervals and their trend."""
+"""Deployments and failed deployments by week, month or quarter, as rates with exact intervals and their trend."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ DEPLOYED, FAILED = "deployments_per_week", "failed_per_week"
 
 COLUMNS = ("metric", "service", "period", "begin", "end", "value", "low", "high", "count", "whole", "unit", "method")
 
-STEPS = {"week": "1w", "month": "1mo"}
+STEPS = {"week": "1w", "month": "1mo", "quarter": "1q"}
 _WEEK = timedelta(weeks=1)
-_WEEKS_UP_TO = 32  # beyond that, months
+_WEEKS_UP_TO, _YEARS_UP_TO = 32, 5  # weeks, beyond that months, beyond these quarters
 
 
 def choose_period(samples: Samples) -> str:
-    """Weeks where there are few of them, else months."""
-    return "week" if (samples.end - samples.begin) / _WEEK <= _WEEKS_UP_TO else "month"
+    """Weeks where there are few of them, else months, over many years quarters."""
+    weeks = (samples.end - samples.begin) / _WEEK
+    return "week" if weeks <= _WEEKS_UP_TO else "month" if weeks <= 53 * _YEARS_UP_TO else "quarter"
 
 
 def compute_activity(samples: Samples, period: str = "", confidence: float = 0.95) -> pd.DataFrame:
@@ -34,7 +35,7 @@ def compute_activity(samples: Samples, period: str = "", confidence: float = 0.9
     Parameters
     ----------
     samples : Samples
-    period : {"week", "month", ""}
+    period : {"week", "month", "quarter", ""}
         Empty: `choose_period`. Weeks begin on Monday; all in UTC.
     confidence : float
         Of Garwood's intervals, which take deployments of one period to come independently.
@@ -71,7 +72,7 @@ def compute_activity(samples: Samples, period: str = "", confidence: float = 0.9
                 {
                     "metric": metric,
                     "service": "all",
-                    "period": f"{start:%Y-%m}" if period == "month" else f"{start:%Y-%m-%d}",
+                    "period": _label(start, period),
                     "begin": begin,
                     "end": end,
                     "value": rate.value,
@@ -93,6 +94,12 @@ def compute_activity_trend(activity: pd.DataFrame, confidence: float = 0.95) -> 
     """
     whole = activity[activity["whole"]]
     return compute_trend(whole, confidence) if len(whole) else pd.DataFrame()
+
+
+def _label(start: datetime, period: str) -> str:
+    if period == "quarter":
+        return f"{start:%Y}-Q{(start.month + 2) // 3}"
+    return f"{start:%Y-%m}" if period == "month" else f"{start:%Y-%m-%d}"
 
 
 def _edges(begin: datetime, end: datetime, period: str) -> list[datetime]:

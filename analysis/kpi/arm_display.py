@@ -17,7 +17,8 @@ from analysis.kpi.dora import compute_dora
 from analysis.kpi.findings import count_findings
 from analysis.kpi.levels import compute_levels
 from analysis.kpi.multiverse import list_rules
-from analysis.kpi.rules import FAIL, FREQUENCY, LEAD, LEAD_MERGE, METRICS, MTTR, RECOVERY, REWORK, RULE_SETS
+from analysis.kpi.rule_words import describe_choice, describe_formula
+from analysis.kpi.rules import FAIL, FREQUENCY, LEAD, LEAD_MERGE, METRICS, MTTR, RECOVERY, REWORK, RULE_SETS, find_rules
 from analysis.kpi.samples import Samples
 from analysis.plots import theme
 from analysis.plots.forest import draw_forest
@@ -47,9 +48,20 @@ def name_metric(metric: str, ml_metrics: pd.DataFrame) -> str:
 
 
 def build_definition_table(rules: str = "dora2025") -> pd.DataFrame:
-    """Delivery metrics with their definition in one set of rules: ``Metric``, ``Definition``."""
-    table = list_rules([rules])
-    return pd.DataFrame({"Metric": table["metric"].map(NAMES), "Definition": table["definition"]})
+    """Delivery metrics in one set of rules: ``Metric``, ``Formula``, ``Unit``, ``Choices``.
+
+    What all of them share, the environment that counts, is left to the caption.
+    """
+    chosen, table = find_rules(rules), list_rules([rules])
+    formulas = [describe_formula(chosen, metric) for metric in table["metric"]]
+    return pd.DataFrame(
+        {
+            "Metric": table["metric"].map(NAMES),
+            "Formula": [formula for formula, _ in formulas],
+            "Unit": [unit for _, unit in formulas],
+            "Choices": table["definition"].str.removesuffix(f"; {describe_choice(chosen, 'production')}"),
+        }
+    )
 
 
 def build_ml_definition_table(ml_metrics: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ length, and the second only for the text of what was found.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,14 +17,13 @@ import polars as pl
 from analysis.base.schemas import EVENT_TYPES
 from analysis.kpi.condensed import as_time, condense_events, fetch_rows
 from analysis.kpi.contradictions import OFFENCES, find_contradictions
-from analysis.kpi.events import OUTCOMES, EventLog, conform_events
+from analysis.kpi.events import OUTCOMES, PRODUCTION, EventLog, conform_events
 from analysis.kpi.findings import Finding, build_findings
+from analysis.kpi.reading import NEVER_SET
 from analysis.kpi.repeats import find_repeats
 
 LISTED = 1000
 """Findings of one kind that are listed one by one; the rest of them are counted in a last one."""
-
-_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)  # clocks that were never set, and empty times, say 1970 or earlier
 
 _WORDS = {
     "change.committed": "committed",
@@ -42,8 +42,18 @@ _KINDS: dict[str, tuple[str, str, str, str]] = {
     "unknown type": ("unknown type", "the type is {type!r}{meant}", "left out", "give it a type of the event table"),
     "missing": ("missing field", "it has no {missing}", "left out", "fill it in, or correct the mapping"),
     "odd outcome": ("unknown outcome", "the outcome is {outcome!r}", "kept", "success, failure or nothing"),
-    "future": ("future time", "{type} at {time}, and now is {than}", "kept", "correct the time, its zone or its unit"),
-    "ancient": ("impossible time", "{type} at {time}", "kept", "correct the time: such come from clocks not set"),
+    "future": (
+        "future time",
+        "{type} at {time}, and now is {than}",
+        "kept",
+        "correct the time, its zone or its unit; until then the log counts as watched up to it",
+    ),
+    "ancient": (
+        "impossible time",
+        "{type} at {time}",
+        "kept",
+        "correct the time: such come from clocks not set; the log counts as watched from the first later event on",
+    ),
     "deployment without changes": (
         "deployment without changes",
         "deployment {subject} names no change",
@@ -101,7 +111,9 @@ _STILL_OPEN = {
 _REMEDY_ORDER = "correct one of the times, or the zone of its source"
 
 
-def check_log(log: EventLog, *, now: datetime | None = None, listed: int = LISTED) -> EventLog:
+def check_log(
+    log: EventLog, *, now: datetime | None = None, listed: int = LISTED, production: Sequence[str] = PRODUCTION
+) -> EventLog:
     """The log without what cannot count, and with a finding for everything that is odd.
 
     Exact repetitions (source, id, change and everything else) count once. Of two events with one id and different
@@ -119,6 +131,8 @@ def check_log(log: EventLog, *, now: datetime | None = None, listed: int = LISTE
         The present, with zone, after which nothing can have happened; by the machine's clock unless told otherwise.
     listed : int
         How many findings of one kind are listed one by one. One more finding counts the rest.
+    production : sequence of str
+        Names of the production environment, in any case.
 
     Returns
     -------
@@ -131,7 +145,7 @@ def check_log(log: EventLog, *, now: datetime | None = None, listed: int = LISTE
         The table lacks a column, has an unknown one, or has times without zone.
     """
     events = conform_events(log.events, log.name or "the table of events")
-    rows = condense_events(events)
+    rows = condense_events(events, production)
     sound = pl.col("code").is_not_null() & pl.col("whole")
     good, bad = (rows, rows.clear()) if rows.select(sound.all()).item() else (rows.filter(sound), rows.filter(~sound))
     # Apart from each other, lest an event that cannot count takes the place of one that can.
@@ -168,7 +182,7 @@ def _unsound(good: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
 
 
 def _odd_times(rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    latest, earliest = (int(time.timestamp() * 1e6) for time in (now, _EARLIEST))
+    latest, earliest = (int(time.timestamp() * 1e6) for time in (now, NEVER_SET))
     late = _offences(rows.filter(pl.col("time") > latest), "future").with_columns(than=pl.lit(latest, pl.Int64))
     return pl.concat([late, _offences(rows.filter(pl.col("time") < earliest), "ancient")])
 

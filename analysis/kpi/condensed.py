@@ -7,12 +7,13 @@ equality of names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import polars as pl
 
 from analysis.base.schemas import EVENT_TYPES
-from analysis.kpi.events import OUTCOMES, SCHEMA, in_production
+from analysis.kpi.events import OUTCOMES, PRODUCTION, SCHEMA, in_production
 
 CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
 """Type → code, as the condensed table has it."""
@@ -20,8 +21,8 @@ CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_TYPES)}
 TIME = pl.col("time")
 
 
-def condense_events(events: pl.LazyFrame) -> pl.DataFrame:
-    """One row for each row of ``events``.
+def condense_events(events: pl.LazyFrame, production: Sequence[str] = PRODUCTION) -> pl.DataFrame:
+    """One row for each row of ``events``; ``production``: names of that environment.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def condense_events(events: pl.LazyFrame) -> pl.DataFrame:
             _hashed(("source", "id", "change")).alias("pair"),
             _hashed(said).alias("said"),
             _hashed(("cause", "value", "target")).alias("measures"),
-            in_production().alias("production"),
+            in_production(production).alias("production"),
             (pl.col("outcome") == "failure").fill_null(False).alias("failed"),
             whole.alias("whole"),
             (~pl.col("outcome").is_in(OUTCOMES)).fill_null(False).alias("odd"),

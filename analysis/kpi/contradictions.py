@@ -81,7 +81,9 @@ def _wrong_pairs(rows: pl.DataFrame, ended: str, started: str) -> list[pl.DataFr
         orphans = spans.filter(pl.col(started).is_null()).select("key", time=ended, than=None)
         offence = pl.lit(f"{ended} without {started}")
         found.append(ends.join(orphans, on="key").select("row", offence=offence, than=None))
-    no_end = pl.col("last end").is_null() | (pl.col("last end") < pl.col("last start"))
+    # Started again after its last end, it is open; one whose only end is before its start contradicts itself, no more.
+    again = (pl.col("last end") < pl.col("last start")) & (pl.col("last end") >= pl.col(started))
+    no_end = pl.col("last end").is_null() | again
     still = spans.filter(no_end & pl.col("last start").is_not_null()).select("key", time="last start", than=None)
     return [*found, _rows_at(starts.lazy(), still, f"{started} still open")]
 

@@ -29,6 +29,7 @@ COUNTED: Mapping[str, str] = {
 
 _UNITS = ((1 / 3600, "s"), (1 / 60, "min"), (1.0, "h"), (24.0, "days"))
 _CHANGES_AT = (1 / 60, 1.0, 48.0)  # hours: below the first seconds, then minutes, then hours, then days
+_FAR = 100  # bounds so many times apart have units of their own
 _FURTHER = re.compile(r"(?P<base>.+)_(?:p(?P<quantile>[\d.]+)|(?P<mean>mean))")
 _NO_INTERVAL = re.compile(r"no (?:[\d.]+ ?% )?interval:? ?(.*)")
 
@@ -77,12 +78,16 @@ def format_interval(value: float, low: float, high: float, unit: str) -> str:
 
     >>> format_interval(1136.6, 960.0, 1286.6, "h"), format_interval(2.0, 1.5, float("nan"), "h")
     ('40.0–53.6 days', 'at least 1.5 h')
+    >>> format_interval(0.004, 0.0004, 0.75, "h")
+    '1.4 s–45.0 min'
     """
     if pd.isna(low) and pd.isna(high):
         return "none"
     if pd.isna(low) or pd.isna(high):
         word, bound = ("at least", low) if pd.isna(high) else ("at most", high)
         return f"{word} {format_measure(bound, unit, value)}"
+    if unit == "h" and low > 0 and high / low >= _FAR:
+        return f"{format_measure(low, unit)}–{format_measure(high, unit)}"
     first, last = (format_measure(bound, unit, value) for bound in (low, high))
     tail = re.sub(r"^[-\d.,]+", "", last)
     first = first.removesuffix(tail)

@@ -23,6 +23,7 @@ from scipy import stats
 from analysis.base.errors import InputError, Problem
 from analysis.base.estimates import Estimate
 from analysis.kpi.events import EventLog
+from analysis.kpi.rule_words import describe_metric
 from analysis.kpi.rules import (
     DORA_2025,
     FAIL,
@@ -32,7 +33,6 @@ from analysis.kpi.rules import (
     METRICS,
     REWORK,
     Rules,
-    describe_metric,
 )
 from analysis.kpi.samples import Samples, collect_samples
 from analysis.stats.intervals import compute_share
@@ -261,6 +261,7 @@ def _count_rows(samples: Samples, metric: str, cells: list[_Cell], by, confidenc
     empty = samples.deployments.head(0)
     attributed = samples.incidents.filter(pl.col("attributed").is_not_null())
     inferred = attributed.filter(pl.col("attributed") == "inferred")
+    detected = _grouped(samples.incidents, by, rules)
     for cell in cells:
         group = groups.get((cell.service, cell.period), empty)
         if metric == FREQUENCY:
@@ -276,6 +277,10 @@ def _count_rows(samples: Samples, metric: str, cells: list[_Cell], by, confidenc
                 notes.append("the log has no incident and no rollback at all: a rate of 0 only if it would have them")
             if len(inferred) and cell.every_service and cell.period == "all":
                 notes.append(f"{len(inferred)} of {len(attributed)} incidents attributed by inference")
+            own = detected.get((cell.service, cell.period), samples.incidents.head(0))
+            nobodys = own["attributed"].null_count()
+            if nobodys and cell.period == "all":
+                notes.append(f"{nobodys} of {len(own)} incidents belong to no deployment, and make none a failed one")
             if rules.failure_unit == "incidents":
                 count = int(group["incidents"].sum())
                 estimate = compute_rate(count, len(group), confidence, unit="share")
@@ -286,6 +291,8 @@ def _count_rows(samples: Samples, metric: str, cells: list[_Cell], by, confidenc
             if samples.says_failures and not samples.says_rework:
                 yield metric, cell, None, "no deployment of this log says what it remedies"
                 continue
+            if not samples.says_failures and not samples.says_rework:
+                notes.append("the log has no incident at all: a rate of 0 only if it would have them")
             count = int(group["rework"].sum())
         yield metric, cell, compute_share(count, len(group), confidence, method="wilson"), "; ".join(notes)
 

@@ -36,6 +36,9 @@ WITHOUT_LEVELS = {
     2025: "the report of 2025 has seven team profiles instead of levels",
 }
 
+SILENT = "the log has no incident and no rollback at all, so this holds only if it would have them"
+"""Note on the fail rate of a log that never speaks of failures."""
+
 _ORDER = ("elite", "high", "medium", "low")
 
 
@@ -60,7 +63,7 @@ def compute_levels(
         Columns `COLUMNS`: one row a metric and level, best first; levels that the report gives one range share a row
         ("high or medium"), and what lies in no range has rows of its own ("between elite and high", "worse than low").
         The probabilities of a metric add up to 1; they are missing where the log has nothing to say or the rules do not
-        define the metric, and the note says which.
+        define the metric, and the note says which. A fail rate of a log without any failure has the note `SILENT`.
 
     Raises
     ------
@@ -82,6 +85,8 @@ def compute_levels(
         row |= {"value": np.nan, "n": 0} if known is None else {"value": known["value"], "n": known["n"]}
         below = _distribution(samples, metric)
         note = "" if below else "not defined by these rules" if known is None else known["note"]
+        if metric == FAIL and below and not samples.says_failures:
+            note = SILENT
         for label, cell in cells.groupby("label", sort=False):
             parts = zip(cell["low"], cell["high"], strict=True)
             share = sum(below(high) - below(low) for low, high in parts) if below else np.nan

@@ -26,6 +26,7 @@ from analysis.kpi.facts import (
     compute_recoveries,
 )
 from analysis.kpi.reading import READING_FIELDS, Reading, read_log, rounded
+from analysis.kpi.rule_words import describe_choice, describe_metric, differing_fields
 from analysis.kpi.rules import (
     FAIL,
     FREQUENCY,
@@ -37,9 +38,6 @@ from analysis.kpi.rules import (
     REWORK,
     RULE_SETS,
     Rules,
-    describe_choice,
-    describe_metric,
-    differing_fields,
 )
 from analysis.kpi.samples import collect_samples
 

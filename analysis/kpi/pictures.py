@@ -28,7 +28,6 @@ MINUTE, DAY, YEAR = 1 / 60, 24.0, 8760.0
 
 _LETTER_IN = 0.075  # of a tick's label
 _POINTS = 400  # of a curve: more cannot be told apart on paper
-_NAMES = {LEAD: "from first commit", LEAD_MERGE: "from merge"}
 _STYLES = {
     LEAD: {"color": PALETTE["primary"], "linewidth": 1.7},
     LEAD_MERGE: {"color": PALETTE["secondary"], "linewidth": 1.4, "linestyle": (0, (4, 1.5))},
@@ -59,6 +58,7 @@ def draw_lead_times(
     hours: dict[str, Sequence[float]],
     table: pd.DataFrame,
     *,
+    start: str = "first commit",
     height_in: float = 2.4,
     width_in: float = TEXT_WIDTH_IN,
 ) -> Figure:
@@ -70,6 +70,8 @@ def draw_lead_times(
         Metric (`LEAD`, `LEAD_MERGE`) → lead times, from 0 on.
     table : DataFrame
         As `analysis.kpi.dora.compute_dora` gives, not grouped, with the quantile 0.9.
+    start : str
+        What change lead times start from, as `analysis.kpi.samples.Samples.lead_start` has it.
 
     Raises
     ------
@@ -87,11 +89,12 @@ def draw_lead_times(
     figure, axes = new_figure(height_in, width_in=width_in)
     low, high = duration_limits(np.concatenate(list(curves.values())))
     shown = table.set_index("metric")
+    names = {LEAD: f"from {start}", LEAD_MERGE: "from merge"}
     for metric, values in curves.items():
         place = np.unique(np.linspace(0, len(values) - 1, min(len(values), _POINTS)).round().astype(int))
         x = np.concatenate([[low], np.maximum(values[place], low), [high]])
         y = np.concatenate([[0.0], (place + 1) / len(values), [1.0]])
-        axes.step(x, y, where="post", label=_NAMES.get(metric, metric), **_STYLES.get(metric, {}))
+        axes.step(x, y, where="post", label=names.get(metric, metric), **_STYLES.get(metric, {}))
         for key, share in ((metric, 0.5), (f"{metric}_p90", 0.9)):
             if key in shown.index and not pd.isna(shown.loc[key, "value"]):
                 _mark(axes, shown.loc[key], share, low, _STYLES.get(metric, {}).get("color", PALETTE["ink"]))
@@ -283,11 +286,13 @@ def describe_trend(slope: pd.Series) -> str:
     'trend: +0.010 a week, each month (-0.020 to 0.040)'
     """
     step = slope["unit"].rpartition(" a ")[2]
-    digits = 3 if abs(slope["slope"]) < 0.1 else 2
-    text = f"trend: {slope['slope']:+.{digits}f} a week, each {step}"
+    largest = np.nanmax(np.abs([slope["slope"], slope["low"], slope["high"]]))
+    digits = int(np.clip(1 - np.floor(np.log10(largest)), 2, 5)) if largest else 0
+    value, low, high = (f"{slope[name]:{sign}.{digits}f}" for name, sign in (("slope", "+"), ("low", ""), ("high", "")))
+    text = f"trend: {value if largest else 0} a week, each {step}"
     if pd.isna(slope["low"]):
         return f"{text} (no interval from {int(slope['n'])})"
-    return f"{text} ({slope['low']:.{digits}f} to {slope['high']:.{digits}f})"
+    return f"{text} ({low} to {high})"
 
 
 def describe_quantiles(table: pd.DataFrame, metric: str) -> str:

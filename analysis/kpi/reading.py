@@ -3,14 +3,16 @@
 Reading of the log, where rules leave no choice: a deployment is its service and id, an incident its service and id.
 What a service without name does is one service of its own, here under the empty name. A rollback that does not say what
 it takes back takes back the latest deployment of its service; a resolution that names no service ends the incident of
-that id. However often an event was delivered, it counts once, and the order of rows is nothing.
+that id. An incident lasts from its first detection to its last resolution; detected again after that, it is open. An
+incident that names no environment is production's. However often an event was delivered, it counts once, and the order
+of rows is nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -36,6 +38,9 @@ READING_FIELDS = (
     "failure",
 )
 """Fields of the rules that `read_log` looks at."""
+
+NEVER_SET = datetime(1971, 1, 1, tzinfo=UTC)
+"""Clocks that were never set, and empty times, say 1970 or earlier."""
 
 _PRECISION = 1e-7
 """Hours; a third of a millisecond. A whole minute must not be lost to the division of microseconds."""
@@ -79,7 +84,9 @@ def compute_span(log: EventLog) -> tuple[datetime, datetime]:
     """
     begin, end = log.begin, log.end
     if begin is None or end is None:
-        ends = log.events.select(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
+        time = pl.col("time")
+        told = pl.coalesce(time.filter(time >= NEVER_SET).min(), time.min())  # one clock not set must not add decades
+        ends = log.events.select(told.alias("first"), time.max().alias("last"))
         first, last = ends.collect(engine="streaming").row(0)
         begin, end = begin or first, end or last
     if begin is None or end is None or end < begin:
@@ -258,23 +265,32 @@ def _rollback_events(log: EventLog, rules: Rules) -> pl.LazyFrame:
 
 def _incident_events(log: EventLog, rules: Rules) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     keys = (pl.col("service").fill_null(""), pl.col("subject").alias("incident"))
+    # Trackers of incidents know no environments, so none is asked for: the rule is about deployments.
+    here = in_production(rules) | pl.col("environment").is_null()
     detected = (
-        log.events.filter((pl.col("type") == "incident.detected") & in_production(rules))
+        log.events.filter((pl.col("type") == "incident.detected") & here)
         .group_by(keys)
-        .agg(pl.col("time").min().alias("detected"), pl.col("cause").min().alias("named"), pl.col("source").min())
+        .agg(
+            pl.col("time").min().alias("detected"),
+            pl.col("time").max().alias("again"),
+            pl.col("cause").min().alias("named"),
+            pl.col("source").min(),
+        )
     )
     resolved = log.events.filter(pl.col("type") == "incident.resolved").group_by(keys).agg(pl.col("time").max())
     return detected, resolved
 
 
 def _incidents(detected: pl.DataFrame, resolved: pl.DataFrame) -> pl.DataFrame:
-    """Detections with their last resolution."""
+    """Detections with their last resolution; none for what was detected again after it and so is open."""
     bare = resolved.filter(pl.col("service") == "").select("incident", pl.col("time").alias("bare"))
+    last = pl.max_horizontal("time", "bare")
+    open_again = (pl.col("detected") <= last) & (last < pl.col("again"))
     return (
         detected.join(resolved, on=["service", "incident"], how="left")
         .join(bare, on="incident", how="left")
-        .with_columns(pl.max_horizontal("time", "bare").alias("resolved"))
-        .drop("time", "bare")
+        .with_columns(pl.when(~open_again.fill_null(False)).then(last).alias("resolved"))
+        .drop("time", "bare", "again")
     )
 
 

@@ -17,8 +17,8 @@ Sources (state looked up)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from analysis.base.errors import InputError, Problem
 
@@ -50,7 +50,10 @@ _RECOVERY = (RECOVERY, MTTR)
 CHOICES: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
     "unknown_environment": (
         (*METRICS,),
-        {"production": "events without environment are production's", "left out": "they are left out"},
+        {
+            "production": "events without environment are production's",
+            "left out": "deployments without environment are left out",
+        },
     ),
     "attempts": (_DEPLOYMENT, {"left out": "failed attempts do not count", "deployments": "failed attempts count"}),
     "rollbacks": (_DEPLOYMENT, {"left out": "rollbacks do not count", "deployments": "rollbacks count as deployments"}),
@@ -366,7 +369,8 @@ project before it, however long ago (issue 8150) and whichever the service; a de
 for its changes to get a deploy time; ``percent_rank ≤ 0.5`` picks the lower median; recovery runs from the deployment
 to the resolution and only where resolved. Its time to restore runs from the incident's creation, its detail dashboard
 counted incidents instead of failed deployments (changed by pull request 8890), and it has no rework rate (8730). It
-reads "production" off a pattern that the user configures, so an event without environment is none."""
+reads "production" off a pattern that the user configures, so a deployment without environment is none; its incidents
+have no environment, and all of a project count."""
 
 RULE_SETS: Mapping[str, Rules] = {
     "dora2025": DORA_2025,
@@ -392,57 +396,6 @@ def find_rules(key: str) -> Rules:
     return RULE_SETS[key]
 
 
-def differing_fields(rules: Rules, other: Rules, metric: str) -> tuple[str, ...]:
-    """Fields that bear on the metric and differ between two sets, in the order of the class."""
-    return tuple(
-        item.name
-        for item in fields(Rules)
-        if item.name not in ("name", "cited", "metrics")
-        and getattr(rules, item.name) != getattr(other, item.name)
-        and metric in bears_on(item.name)
-    )
-
-
-def bears_on(name: str) -> tuple[str, ...]:
-    """Metrics that a field bears on."""
-    if name in CHOICES:
-        return CHOICES[name][0]
-    return {"failure": (FAIL,), "attribution_hours": (FAIL, *_RECOVERY)}.get(name, tuple(METRICS))
-
-
-def describe_choice(rules: Rules, name: str) -> str:
-    """What the value of a field means, in words.
-
-    >>> describe_choice(DEVLAKE, "recovery_start")
-    'from the deployment blamed'
-    """
-    value = getattr(rules, name)
-    if name in CHOICES:
-        return CHOICES[name][1][value]
-    if name == "production":
-        return f"environment {' or '.join(value)}" if value else "any environment"
-    if name == "window_months":
-        return "all of the log" if value is None else f"its last {value} months"
-    if name == "failure":
-        return "failed if " + " or ".join(FAILURES[item] for item in value)
-    return f"{name.replace('_', ' ')} {value}"
-
-
-def describe_metric(rules: Rules, metric: str) -> str:
-    """The metric's definition under the rules, in one line."""
-    parts = {
-        LEAD: ("lead_start", "lead_unit", "lead_first", "lead_zero", "central"),
-        LEAD_MERGE: ("lead_unit", "lead_first", "lead_zero", "central"),
-        FREQUENCY: ("frequency", "attempts", "rollbacks", "changeless", "start", "same_day"),
-        FAIL: ("failure_unit", "failure", "attribution"),
-        RECOVERY: ("recovery_start", "attribution", "recovery_open", "recovery_rollbacks", "recovery_central"),
-        MTTR: ("restore_start", "recovery_open", "recovery_central"),
-        REWORK: ("rework",),
-    }[metric]
-    silent = {("lead_first", "counted"), ("lead_zero", "kept"), ("same_day", "each"), ("rollbacks", "left out")}
-    words = [describe_choice(rules, name) for name in parts if (name, getattr(rules, name)) not in silent]
-    where = [describe_choice(rules, name) for name in ("production", "window_months")]
-    if rules.window_months is None:
-        where = where[:1]
-    begin = {LEAD_MERGE: ["from the merge"], REWORK: ["share of deployments"]}.get(metric, [])
-    return "; ".join([*begin, *words, *where])
+def name_production(rules: Rules, names: Sequence[str]) -> Rules:
+    """The rules with these names of production, in lower case; those that count any environment still do."""
+    return replace(rules, production=tuple(dict.fromkeys(names))) if rules.production else rules

@@ -54,7 +54,7 @@ def compute_trend(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     if problems:
         raise InputError("A trend cannot be computed.", problems)
     order = {name: place for place, name in enumerate(sorted(set(table["period"])))}
-    step = "month" if all(len(name) == 7 for name in order) else "week"
+    step = "quarter" if all("-Q" in name for name in order) else "month" if all(len(x) == 7 for x in order) else "week"
     rows = []
     for (metric, service), group in table.groupby(["metric", "service"], sort=False, dropna=False):
         known = group[group["value"].notna()]

@@ -160,7 +160,8 @@ def draw_likert(
             color="white" if dark else PALETTE["ink"],
             gid="count",
         )
-        if style["hatch"]:
+        on_line = row["start"] < 0 < row["start"] + row["width"]
+        if style["hatch"] or on_line:
             text.set_bbox({"facecolor": style["facecolor"], "edgecolor": "none", "pad": 1.2})
         labels.append((text, row))
     bars.axvline(0, color=PALETTE["ink"], linewidth=0.8)

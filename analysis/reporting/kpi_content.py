@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -13,11 +13,12 @@ import polars as pl
 
 from analysis.kpi.display import build_findings_table, build_metric_table, split_metric
 from analysis.kpi.dora import compute_dora
-from analysis.kpi.events import EventLog
+from analysis.kpi.events import PRODUCTION, EventLog
 from analysis.kpi.facts import compute_incidents
 from analysis.kpi.mlkpi import compute_ml_kpis
 from analysis.kpi.multiverse import compute_multiverse
-from analysis.kpi.rules import DORA_2025, Rules
+from analysis.kpi.reading import in_production
+from analysis.kpi.rules import DORA_2025, RULE_SETS, Rules, name_production
 from analysis.kpi.samples import Samples, collect_samples
 from analysis.reporting.kpi_figures import Picture, draw_page
 from analysis.reporting.kpi_words import write_notes
@@ -34,6 +35,13 @@ LIMITS = (
     "being a measure."
 )
 
+_KINDS = {
+    "cdevents": "CDEvents log",
+    "table": "event table",
+    "github": "exports of GitHub",
+    "gitlab": "exports of GitLab",
+    "devlake": "tables of DevLake",
+}
 _ENVIRONMENT = re.compile(r"; (?:any environment|environment [^;]*)(?:; its last [^;]*)?$")
 _NAME = 70  # letters of a title; longer ones lose their middle
 _WORDS = 46  # letters of one word: longer ones are broken
@@ -78,6 +86,7 @@ def build_page(
     log: EventLog,
     *,
     rules: Rules = DORA_2025,
+    production: Sequence[str] = PRODUCTION,
     year: int = 2024,
     confidence: float = 0.95,
     name: str = "",
@@ -94,6 +103,8 @@ def build_page(
         Checked (`analysis.kpi.checks.check_log`), so that its findings are whole.
     rules : Rules
         Definitions of the metrics.
+    production : sequence of str
+        Names of the production environment, in lower case, for all definitions shown.
     year : int
         Of the report whose levels are used.
     confidence : float
@@ -111,10 +122,13 @@ def build_page(
     InputError
         A log that covers no time, or a year without levels.
     """
+    rules = name_production(rules, production)
     samples = collect_samples(log, rules)
     table = compute_dora(samples, confidence=confidence)
-    multiverse = compute_multiverse(log, confidence=confidence)
-    ml = compute_ml_kpis(log, confidence=confidence) if has_ml_events(log) else pd.DataFrame(columns=table.columns)
+    multiverse = compute_multiverse(log, [name_production(one, production) for one in RULE_SETS.values()], confidence)
+    ml = pd.DataFrame(columns=table.columns)
+    if has_ml_events(log):
+        ml = compute_ml_kpis(log, production=production, confidence=confidence)
     differing = multiverse[multiverse["differs"].fillna("") != ""]
     return KpiPage(
         shorten(name or log.name or "Event log", _NAME),
@@ -139,8 +153,8 @@ def has_ml_events(log: EventLog) -> bool:
 def describe_log(log: EventLog, samples: Samples, place: str = "") -> list[tuple[str, str]]:
     """What was read: source, span, counts, findings; label and text of each."""
     about = log.about
-    kind = str(about.get("kind") or ("git repository" if "reverts" in about else "event log"))
-    source = [{"cdevents": "CDEvents log", "table": "event table"}.get(kind, kind)]
+    kind = str(about.get("kind") or about.get("forge") or ("git repository" if "reverts" in about else "event log"))
+    source = [_KINDS.get(kind, kind)]
     source += [place] if place else []
     if about.get("commit"):
         branch = f"branch {about['branch']} at " if about.get("branch") else "commit "
@@ -151,12 +165,14 @@ def describe_log(log: EventLog, samples: Samples, place: str = "") -> list[tuple
         source.append("a shallow clone: history before it is missing")
     weeks = (samples.end - samples.begin) / timedelta(weeks=1)
     span = f"{samples.begin:%Y-%m-%d %H:%M} to {samples.end:%Y-%m-%d %H:%M} UTC, {weeks:,.1f} weeks"
-    return [
+    facts = [
         ("Source", ", ".join(shorten(item, 90) for item in source)),
         ("Watched", span),
         ("Counted", _count(log, samples)),
-        ("Findings", _describe_findings(log.findings)),
     ]
+    if uncounted := _describe_uncounted(log, samples.rules):
+        facts.append(("Uncounted", uncounted))
+    return [*facts, ("Findings", _describe_findings(log.findings))]
 
 
 def shorten(text: str, most: int) -> str:
@@ -212,6 +228,29 @@ def _count(log: EventLog, samples: Samples) -> str:
     if services:
         named = ", ".join(shorten(name, 24) for name in services[:4]) + (" …" if len(services) > 4 else "")
         parts.append(f"{_plural(len(services), 'service')}: {named}")
+    return " · ".join(parts)
+
+
+def _describe_uncounted(log: EventLog, rules: Rules) -> str:
+    """What is in the log and, by the rules, not in the metrics: failed attempts, and other environments by name."""
+    deployed, incident = (pl.col("type") == kind for kind in ("service.deployed", "incident.detected"))
+    here = in_production(rules)
+    attempt = deployed & here & (pl.col("outcome") == "failure").fill_null(False)
+    elsewhere = (deployed & ~here) | (incident & ~here & pl.col("environment").is_not_null())
+    where = pl.when(elsewhere).then(pl.col("environment").fill_null("an environment without name"))
+    subject = pl.struct("service", "subject").n_unique().alias("count")
+    chosen = log.events.filter(elsewhere | attempt).group_by("type", where.alias("where")).agg(subject)
+    found = chosen.sort("type", "count", "where", descending=[False, True, False]).collect(engine="streaming")
+    parts = []
+    for kind, noun in (("service.deployed", "deployment"), ("incident.detected", "incident")):
+        own = found.filter((pl.col("type") == kind) & pl.col("where").is_not_null())
+        if own.height:
+            named = ", ".join(f"{shorten(name, 24)} {count:,}" for _, name, count in own.head(3).iter_rows())
+            more = f" and {own.height - 3} more" if own.height > 3 else ""
+            parts.append(f"{_plural(int(own['count'].sum()), noun)} elsewhere ({named}{more})")
+    if rules.attempts == "left out":
+        failed = found.filter(pl.col("where").is_null())["count"].sum()
+        parts += [_plural(int(failed), "attempt") + " that failed"] if failed else []
     return " · ".join(parts)
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from analysis.base.tables import load_table
 from analysis.kpi.activity import choose_period, compute_activity, compute_activity_trend
 from analysis.kpi.definition_pictures import draw_levels, draw_multiverse
+from analysis.kpi.display import name_metric
 from analysis.kpi.events import EventLog
 from analysis.kpi.levels import compute_levels
 from analysis.kpi.pictures import describe_quantiles, draw_activity, draw_lead_times, draw_recoveries
@@ -59,9 +60,9 @@ def draw_page(
     }
     title = "Lead time: share of changes delivered within a time"
     if leads:
-        caption = f"From first commit: {describe_quantiles(table, LEAD)}." if LEAD in leads else ""
+        caption = f"From {samples.lead_start}: {describe_quantiles(table, LEAD)}." if LEAD in leads else ""
         caption = f"{caption} Bars: interval of median and 90% quantile."
-        picture = draw_lead_times(leads, table, height_in=2.0, width_in=HALF_IN)
+        picture = draw_lead_times(leads, table, start=samples.lead_start, height_in=2.0, width_in=HALF_IN)
         lead = Picture(title, caption.strip(), as_svg(picture))
     else:
         lead = Picture(title, _reason(table, LEAD, "No change was deployed, so there is no lead time."))
@@ -81,9 +82,12 @@ def draw_page(
         pictures["recovery"] = Picture(title, _reason(table, metric, words) if cases is not None else words)
     pictures["activity"] = _draw_activity(samples, confidence, change)
     levels = compute_levels(samples, load_table("kpi/dora_levels.csv"), year)
+    caption = "Each metric by itself, given how much the log can tell. The order of the levels is the report's."
+    doubts = levels[levels["probability"].notna() & (levels["note"] != "")].drop_duplicates("metric")
+    caption += "".join(f" {name_metric(row.metric)}: {row.note}." for row in doubts.itertuples())
     pictures["levels"] = Picture(
         f"Probability of each level of DORA's report of {year}, metric by metric",
-        "Each metric by itself, given how much the log can tell. The order of the levels is the report's.",
+        caption,
         as_svg(draw_levels(levels, height_in=1.45, width_in=FULL_IN)),
     )
     caption = "Open dots: days with a deployment a week, or time to restore service. Arrow: no upper bound in sight."
@@ -104,7 +108,9 @@ def _draw_activity(samples: Samples, confidence: float, change: date | None) -> 
         return Picture(title, "The log has no deployment to production.")
     activity = compute_activity(samples, period, confidence)
     trend = compute_activity_trend(activity, confidence)
-    caption = f"Whiskers: exact {100 * confidence:g}% Poisson intervals. Dashed: Theil–Sen trend over whole {period}s."
+    caption = f"Whiskers: exact {100 * confidence:g}% Poisson intervals."
+    if len(trend) and trend["slope"].notna().any():
+        caption += f" Dashed: Theil–Sen trend over whole {period}s."
     if len(trend) and trend["note"].str.contains("resemble").any():
         caption += " Neighbouring periods resemble each other, so the trend's interval is too narrow."
     if change is not None:

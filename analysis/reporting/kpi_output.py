@@ -142,7 +142,8 @@ def _level_lines(levels: pd.DataFrame) -> list[str]:
             rows.append((name_metric(str(metric)), f"no value: {group['note'].iloc[0]}"))
             continue
         shares = [f"{row.level} {100 * row.probability:.0f}%" for row in group.itertuples() if row.probability >= 0.005]
-        rows.append((name_metric(str(metric)), ", ".join(shares)))
+        note = f" ({group['note'].iloc[0]})" if group["note"].iloc[0] else ""
+        rows.append((name_metric(str(metric)), ", ".join(shares) + note))
     return align(rows, ("metric", "levels"))
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis.kpi.display import format_interval, format_measure
 from analysis.kpi.events import EventLog
-from analysis.kpi.rules import Rules, describe_choice
+from analysis.kpi.rule_words import describe_choice
+from analysis.kpi.rules import Rules
 
 
 def write_notes(

@@ -34,7 +34,7 @@ class Line:
 
     @property
     def place(self) -> str:
-        """``report/chapters/05-survey.qmd:12``."""
+        """``report/chapters/07-survey.qmd:12``."""
         return f"{relative(self.file)}:{self.number}"
 
     @property

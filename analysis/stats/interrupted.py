@@ -16,7 +16,7 @@ introduced because the values had just been unusual.
 References
 ----------
 Wagner AK et al. (2002) Segmented regression analysis of interrupted time series studies in medication use research.
-J. Clin. Pharm. Ther. 27, 299–309.
+Journal of Clinical Pharmacy and Therapeutics 27, 299–309.
 Lopez Bernal J, Cummins S, Gasparrini A (2017) Interrupted time series regression for the evaluation of public health
 interventions: a tutorial. Int. J. Epidemiol. 46, 348–355.
 """

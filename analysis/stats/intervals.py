@@ -18,9 +18,11 @@ paired data. J. Educ. Behav. Stat. 37, 479–488.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, sqrt
 from numbers import Real
 
+import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 
@@ -104,8 +106,14 @@ def compute_joint_share(counts: Sequence[int], which: int, confidence: float = 0
     _check_counts(counts, n)
     if not 0 <= which < len(counts):
         raise InputError("No such answer.", [Problem("which", f"got {which}", f"0 to {len(counts) - 1}")])
-    low, high = multinomial_proportions_confint(list(counts), alpha=1 - confidence, method=method)[which]
+    low, high = _joint_bounds(tuple(counts), confidence, method)[which]
     return _share(counts[which], n, low, high, confidence, JOINT_METHODS[method])
+
+
+@lru_cache(maxsize=64)
+def _joint_bounds(counts: tuple[int, ...], confidence: float, method: str) -> np.ndarray:
+    """Bounds of all answers of a question; remembered, since they are asked for answer by answer."""
+    return multinomial_proportions_confint(list(counts), alpha=1 - confidence, method=method)
 
 
 @estimator

@@ -10,7 +10,6 @@ Wilcoxon F (1945) Individual comparisons by ranking methods. Biometrics Bulletin
 Pratt JW (1959) Remarks on zeros and ties in the Wilcoxon signed rank procedures. JASA 54, 655–667.
 Kerby DS (2014) The simple difference formula: an approach to teaching nonparametric correlation. Comprehensive
 Psychology 3, 11.IT.3.1 (matched-pairs rank-biserial correlation).
-King BM, Minium EW (2003) Statistical reasoning in psychology and education, 4th ed. Wiley.
 Efron B, Stein C (1981) The jackknife estimate of variance. Ann. Stat. 9, 586–596.
 """
 

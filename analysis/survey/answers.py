@@ -5,6 +5,7 @@ Everything works on the distinct texts of a column, so that a million rows cost 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ MOST_LINES = 8
 """Lines named in one message; the rest are counted."""
 MOST_TEXTS = 5
 """Different texts named for one column: more of them mean that the wrong column is mapped."""
+_ZONE = re.compile(r"\s*(?:GMT|UTC)(?:([+-])(\d{1,2})(?::?(\d{2}))?)?$")
+"""Time zones that `strptime` does not read as an offset, at the end of a time."""
 
 
 class Findings:
@@ -96,15 +99,22 @@ def read_question(
 
 
 def read_times(column: str, cells: pd.Series, mapping: Mapping, findings: Findings) -> pd.Series:
-    """When each row was submitted, without time zone (one that is given is turned into UTC)."""
+    """When each row was submitted, without time zone (one that is given is turned into UTC).
+
+    "GMT+1" at the end, as Google Forms writes it, is a time zone whether or not the form of the date asks for one.
+    """
     texts = cells.astype("str").str.strip()
     for old, new in mapping.date_texts.items():
         texts = texts.str.replace(old, new, regex=False)
     shape = mapping.date_format or "ISO8601"
-    empty = texts.str.casefold().isin(mapping.missing)
-    times = pd.to_datetime(texts.where(~empty), format=shape, errors="coerce", utc="%z" in shape or None)
-    if getattr(times.dt, "tz", None) is not None:
-        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    empty = texts == "" if mapping.missing == {""} else texts.str.casefold().isin(mapping.missing)
+    times = _parse_times(texts.where(~empty), shape)
+    if (times.isna() & ~empty).any():  # asked only then, since a million times are usually plain
+        offsets = texts.str.replace(_ZONE, _write_offset, regex=True)
+        zoned, texts = offsets != texts, offsets
+        if mapping.date_format and "%z" not in shape and (zoned | empty).all():
+            shape += " %z"
+        times = _parse_times(texts.where(~empty), shape)
     wrong = (times.isna() & ~empty).to_numpy()
     findings.note_texts(column, cells, wrong, f"{{text}} is no date of the form {shape}", "correct `submitted.format`")
     days = times.dt.normalize()
@@ -115,6 +125,19 @@ def read_times(column: str, cells: pd.Series, mapping: Mapping, findings: Findin
         late = (days > pd.Timestamp(mapping.last_day)).to_numpy()
         findings.note(column, cells.index[late], f"after the last day, {mapping.last_day}", "see `submitted`")
     return times
+
+
+def _parse_times(texts: pd.Series, shape: str) -> pd.Series:
+    times = pd.to_datetime(texts, format=shape, errors="coerce", utc="%z" in shape or None)
+    if getattr(times.dt, "tz", None) is not None:
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    return times
+
+
+def _write_offset(match: re.Match[str]) -> str:
+    """``GMT+1`` and ``UTC-03:30`` as ``+0100`` and ``-0330``."""
+    sign, hours, minutes = match.groups()
+    return f" {sign or '+'}{int(hours or 0):02d}{minutes or '00'}"
 
 
 def read_boolean(cells: pd.Series, mapping: Mapping) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -164,7 +164,8 @@ def load_instrument(name: str, folder: Path = FOLDER) -> Instrument:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml"))) or "none"
+        plans = "analysis_plan"  # lies beside the questionnaires, and is none
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.yaml") if file.stem != plans)) or "none"
         raise InputError(
             f"There is no instrument '{name}'.", [Problem(where, "no such file", f"there are: {known}")]
         ) from None

@@ -5,9 +5,11 @@ Made-up answers are labelled in every heading and title.
 
 from __future__ import annotations
 
+import io
 from textwrap import fill
 
 import pandas as pd
+from IPython.display import SVG
 from matplotlib.figure import Figure
 
 from analysis.base.estimates import Estimate, format_value
@@ -167,6 +169,15 @@ def build_shown_table(study: Study, rows: str, columns: str, instrument: Instrum
     table = table.rename(index=names[rows], columns=names[columns])
     heading = f"{columns} ({study.label})" if study.label else columns
     return table.rename_axis(index=f"{rows}: {instrument.question(rows).construct}", columns=heading)
+
+
+def show_figure(figure: Figure | None) -> SVG | None:
+    """A figure as the notebook shows it without storing it: text, so that it can be searched for what must not show."""
+    if figure is None:
+        return None
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    return SVG(buffer.getvalue())
 
 
 def draw_effects(study: Study, plan: AnalysisPlan) -> Figure | None:

@@ -74,3 +74,15 @@ def test_refuses_what_is_no_period():
         compute_activity(samples(*ten_rows()), "day")
     with pytest.raises(InputError, match="covers no time"):
         compute_activity(samples(row("service.deployed", 1, "d1", change="c1"), weeks=None), "week")
+
+
+def test_many_years_are_told_by_quarter():
+    rows = [row("service.deployed", 24 * day, f"d{day}", change=f"c{day}") for day in range(0, 600, 50)]
+    found = samples(*rows, weeks=6 * 53)
+    assert choose_period(found) == "quarter"
+    table = compute_activity(found)
+    deployed = table[table["metric"] == DEPLOYED].set_index("period")
+    # From Monday, 5 January 2026: 1 January to 31 March is cut; days 100 (15 April) and 150 (4 June) are in the second.
+    assert not deployed.loc["2026-Q1", "whole"] and deployed.loc["2026-Q2", "count"] == 2
+    assert deployed.loc["2026-Q2", "value"] == pytest.approx(2 / 13)  # 91 days are 13 weeks
+    assert set(compute_activity_trend(table)["unit"]) == {"1/week a quarter"}

@@ -43,7 +43,13 @@ def test_definitions_name_every_metric_of_the_tables(runs, ml_metrics):
     shown = set(compute_run_kpis(runs)["metric"])
     known = {metric for metric in shown if not metric.endswith(("_p90", "_mean"))}
     assert {display.name_metric(metric, ml_metrics) for metric in known}
-    assert len(display.build_definition_table()) == 6
+    definitions = display.build_definition_table().set_index("Metric")
+    assert len(definitions) == 6
+    assert definitions.loc["Deployment rework rate", ["Formula", "Unit"]].tolist() == [
+        "deployments that are a remedy / deployments",
+        "share",
+    ]
+    assert not definitions["Choices"].str.contains("environment").any()
     assert display.build_ml_definition_table(ml_metrics)["Metric"].is_unique
 
 

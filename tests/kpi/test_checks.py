@@ -245,6 +245,19 @@ def test_an_incident_that_came_back_is_open():
     ]
 
 
+def test_one_that_only_contradicts_itself_is_not_open_besides():
+    rows = [row for row in GOOD if row["type"] != "incident.resolved"]
+    found = findings_of([*rows, event("incident.resolved", "i1", 4.5)])
+    assert [item["finding"] for item in found] == ["impossible order"]
+
+
+def test_production_may_have_another_name():
+    early = event("service.deployed", "d2", 0.5, change="c9", environment="Live")
+    rows = [*GOOD, early, event("change.merged", "c9", 1)]
+    assert findings_of(rows) == []
+    assert [item["finding"] for item in findings_of(rows, production=("live",))] == ["impossible order"]
+
+
 def test_trainings_of_which_only_ends_were_logged_are_good():
     assert findings_of([event("training.finished", "t9", 1)]) == []
 

@@ -84,6 +84,20 @@ def test_ten_rows_under_dora_2024_devlake_and_four_keys():
     assert bounds(text.loc["change_fail_rate"]) == near(1 / 3, 0.0615, 0.7923)
 
 
+def test_incidents_of_nobody_are_said_beside_the_fail_rate():
+    found = metrics(log_of(*ten_rows()))
+    assert found.loc["change_fail_rate", "note"].startswith("1 of 2 incidents belong to no deployment")
+    by_week = compute_dora(log_of(*ten_rows()), by=("week",))
+    assert not by_week.loc[by_week["metric"] == "change_fail_rate", "note"].str.contains("belong to no").any()
+
+
+def test_a_log_that_never_speaks_of_failures_has_no_rate_of_rework_without_a_caveat():
+    found = metrics(log_of(*(row("service.deployed", hour, f"d{hour}", change=f"c{hour}") for hour in (1, 2, 3))))
+    for metric in ("change_fail_rate", "rework_rate"):
+        assert found.loc[metric, "value"] == 0
+        assert "only if it would have them" in found.loc[metric, "note"]
+
+
 def test_two_incidents_of_one_deployment_are_one_failure_or_two():
     log = log_of(
         row("service.deployed", 10, "d1", change="c1"),

@@ -87,6 +87,42 @@ def test_where_a_source_names_none_the_latest_before_is_blamed_and_said_to_be_in
     assert (found["i2"]["deployment"], found["i2"]["attributed"]) == ("d1", "inferred")
 
 
+def test_an_incident_that_came_back_after_its_last_resolution_is_open():
+    came_back = [
+        row("incident.detected", 10, "i1"),
+        row("incident.resolved", 12, "i1"),
+        row("incident.detected", 20, "i1"),
+    ]
+    found = records(compute_incidents(log_of(*came_back), DORA_2025), "incident")["i1"]
+    assert (found["detected"], found["resolved"], found["censored"]) == (at(10), None, True)
+    assert found["hours"] == 662  # 4 weeks are 672 h
+    ended = records(compute_incidents(log_of(*came_back, row("incident.resolved", 25, "i1")), DORA_2025), "incident")
+    assert (ended["i1"]["resolved"], ended["i1"]["hours"]) == (at(25), 15)
+    # One detection after the only resolution is a contradiction, not an incident that goes on.
+    wrong = log_of(row("incident.detected", 10, "i1"), row("incident.resolved", 9, "i1"))
+    assert records(compute_incidents(wrong, DORA_2025), "incident")["i1"]["hours"] == -1
+
+
+def test_incidents_of_trackers_without_environments_count_even_where_deployments_need_one():
+    log = log_of(
+        row("service.deployed", 0, "d0", change="c0"),
+        row("service.deployed", 10, "d1", change="c1"),
+        row("service.deployed", 15, "d2", change="c2", environment=None),
+        row("incident.detected", 20, "i1", environment=None),
+        row("incident.detected", 21, "i2", environment="staging"),
+    )
+    assert names(log, DEVLAKE) == ["d0", "d1"]
+    assert blamed(log, DEVLAKE) == {"i1": "d1"}
+    assert blamed(log, DORA_2025) == {"i1": "d2"}
+
+
+def test_one_clock_that_was_never_set_adds_no_decades_to_the_span():
+    rows = [row("service.deployed", hours, f"d{hours}") for hours in (5, 10)]
+    lost = row("service.deployed", 0, "lost") | {"time": at(0).replace(year=1970)}
+    assert compute_span(log_of(*rows, lost, weeks=None)) == (at(5), at(10))
+    assert compute_span(log_of(lost, weeks=None)) == (lost["time"], lost["time"])
+
+
 def test_each_source_is_asked_by_itself_whether_it_names_deployments():
     log = log_of(
         row("service.deployed", 10, "d1"),

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analysis.base.errors import InputError
 from analysis.base.tables import load_table
-from analysis.kpi.levels import compute_levels, partition_levels
+from analysis.kpi.levels import SILENT, compute_levels, partition_levels
 from analysis.kpi.rules import DORA_2021, DORA_2025
 from tests.kpi.worked import log_of, row, ten_rows
 
@@ -126,6 +126,14 @@ def test_an_open_incident_counts():
     ended = [row("incident.resolved", 2.5, f"i{n}") for n in range(4)]
     assert shares(log_of(*closed, *ended), 2024, "recovery_time_h")["elite"] > 0.95
     assert shares(log_of(*closed, *ended[:2]), 2024, "recovery_time_h")["elite"] < 0.6
+
+
+def test_a_log_that_never_speaks_of_failures_has_a_level_with_a_caveat():
+    deployed = [row("service.deployed", hour, f"d{hour}", change=f"c{hour}") for hour in range(1, 9)]
+    notes = compute_levels(log_of(*deployed), LEVELS).set_index("metric")["note"]
+    assert set(notes["change_fail_rate"]) == {SILENT} and set(notes["deployments_per_week"]) == {""}
+    with_one = compute_levels(log_of(*deployed, row("incident.detected", 20, "i1")), LEVELS).set_index("metric")["note"]
+    assert set(with_one["change_fail_rate"]) == {""}
 
 
 def test_what_is_not_known_has_no_probability_and_says_why():

@@ -11,7 +11,8 @@ from analysis.kpi.dora import compute_dora
 from analysis.kpi.facts import LEAD_FIELDS, compute_lead_times
 from analysis.kpi.multiverse import COLUMNS, DIFFERENCES, compute_differences, compute_multiverse, list_rules
 from analysis.kpi.reading import READING_FIELDS, read_log
-from analysis.kpi.rules import DEVLAKE, DORA_2025, FOUR_KEYS, RULE_SETS, differing_fields
+from analysis.kpi.rule_words import differing_fields
+from analysis.kpi.rules import DEVLAKE, DORA_2025, FOUR_KEYS, RULE_SETS
 from tests.kpi.worked import log_of, row, ten_rows
 
 SETS = (DORA_2025, FOUR_KEYS, DEVLAKE)

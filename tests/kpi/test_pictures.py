@@ -19,6 +19,7 @@ from analysis.kpi.levels import compute_levels
 from analysis.kpi.multiverse import compute_multiverse
 from analysis.kpi.pictures import (
     describe_quantiles,
+    describe_trend,
     draw_activity,
     draw_lead_times,
     draw_recoveries,
@@ -59,6 +60,20 @@ def test_lead_times_rise_to_one_through_the_quantiles(samples):
     dots = [line.get_xydata()[0].tolist() for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [24.0, 0.5] in dots
     assert inside(figure)
+
+
+@pytest.mark.parametrize(
+    ("slope", "low", "high", "words"),
+    [
+        (0.0, 0.0, 0.0, "trend: 0 a week, each month (0 to 0)"),
+        (-0.0044, -0.0063, -0.0018, "trend: -0.0044 a week, each month (-0.0063 to -0.0018)"),
+        (0.25, np.nan, np.nan, "trend: +0.25 a week, each month (no interval from 4)"),
+    ],
+)
+def test_trends_are_told_with_the_digits_that_they_need(slope, low, high, words):
+    assert (
+        describe_trend(pd.Series({"slope": slope, "low": low, "high": high, "unit": "1/week a month", "n": 4})) == words
+    )
 
 
 def test_ten_thousand_changes_are_drawn_as_a_few_hundred_points():

@@ -192,6 +192,15 @@ def test_thin_pieces_lift_their_counts_above_the_bar():
     assert all(text.get_position()[1] < -0.25 for text in lifted)
 
 
+def test_the_line_at_zero_never_crosses_a_count():
+    """With the midpoint on an answer its count lies on the line, on a patch of its own colour and above it."""
+    figure = drawn({"item": [4, 8, 15, 38, 45]}, midpoint=3.0)
+    neutral = next(text for text in count_texts(figure) if text.get_text() == "15")
+    line = figure.axes[0].lines[0]
+    assert abs(neutral.get_position()[0]) < 0.01 and neutral.get_zorder() > line.get_zorder()
+    assert to_hex(neutral.get_bbox_patch().get_facecolor()) == to_hex(figure.axes[0].patches[2].get_facecolor())
+
+
 def test_width_is_the_text_block():
     assert drawn({"item": [1, 2, 3]}).get_figwidth() == TEXT_WIDTH_IN
 

@@ -152,6 +152,15 @@ def test_no_incident_is_said_and_not_drawn():
     assert "Nothing to recover from" in text_of(render_pdf(page))
     shown = page.metrics.set_index("key")
     assert shown.loc["recovery_time_h", "value"] == "no value"
+    # 0% of a log that never speaks of failures is said to be no more than that, beside the level too.
+    assert "no incident and no rollback at all" in page.pictures["levels"].caption
+
+
+def test_lead_times_from_the_proposal_are_called_so():
+    rows = [row("change.created", 0, "c1"), row("service.deployed", 5, "d1", change="c1")]
+    pictures = build_page(check_log(log_of(*rows, weeks=0.5))).pictures
+    assert pictures["lead"].caption.startswith("From proposal: median 5.0 h")
+    assert "Dashed" not in pictures["activity"].caption  # half a week: no trend is drawn, and none spoken of
 
 
 def test_a_log_without_deployments_still_is_a_page():

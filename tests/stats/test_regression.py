@@ -91,6 +91,28 @@ def test_miners_match_vgam():
     assert round(2 * (saturated - fit.log_likelihood), 2) == 5.03
 
 
+def test_housing_matches_mass():
+    """R MASS 7.3, help page of polr: house.plr <- polr(Sat ~ Infl + Type + Cont, weights = Freq, data = housing)."""
+    # Frequencies of data set housing: satisfaction within influence within type within contact.
+    counts = np.array([
+        21, 21, 28, 34, 22, 36, 10, 11, 36, 61, 23, 17, 43, 35, 40, 26, 18, 54, 13, 9, 10, 8, 8, 12, 6, 7, 9,
+        18, 6, 7, 15, 13, 13, 7, 5, 11, 14, 19, 37, 17, 23, 40, 3, 5, 23, 78, 46, 43, 48, 45, 86, 15, 25, 62,
+        20, 23, 20, 10, 22, 24, 7, 10, 21, 57, 23, 13, 31, 21, 13, 5, 6, 13,
+    ])  # fmt: skip
+    contact, kind, influence, satisfied = np.repeat(np.indices((2, 4, 3, 3)).reshape(4, -1), counts, axis=1)
+    predictors = pd.DataFrame(
+        {"medium": influence == 1, "high": influence == 2, "apartment": kind == 1, "atrium": kind == 2,
+         "terrace": kind == 3, "contact": contact == 1}, dtype=float,
+    )  # fmt: skip
+    fit = fit_ordinal(satisfied, predictors, link="logit", categories=[0, 1, 2])
+    printed = [c.estimate.value for c in (*fit.coefficients, *fit.thresholds)]
+    assert printed == pytest.approx([0.5664, 1.2888, -0.5724, -0.3662, -1.0910, 0.3603, -0.4961, 0.6907], abs=5.1e-5)
+    errors = [c.std_error for c in (*fit.coefficients, *fit.thresholds)]
+    wanted = [0.10465, 0.12716, 0.11924, 0.15517, 0.15149, 0.09554, 0.1248, 0.1255]
+    assert errors == pytest.approx(wanted, abs=5.1e-5)
+    assert (-2 * fit.log_likelihood, fit.aic) == pytest.approx((3479.149, 3495.149), abs=5e-4)
+
+
 def test_wine_matches_ordinal():
     # ordinal (R), vignette of clm: tempwarm 2.5031 (0.5287), contactyes 1.5278 (0.4766), thresholds −1.3444 (0.5171),
     # 1.2508 (0.4379), 3.4669 (0.5978), 5.0064 (0.7309), log-likelihood −86.49, AIC 184.98.

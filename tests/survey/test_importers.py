@@ -299,6 +299,40 @@ def test_localised_booleans_and_dates(tmp_path, vault):
     assert plain(table)["Q10"].tolist() == expected_table()["Q10"].tolist()
 
 
+@pytest.mark.parametrize(
+    ("zone", "last"),
+    [
+        ("GMT+1", "2023-02-01 15:00"),
+        ("GMT-03:30", "2023-02-01 19:30"),
+        ("UTC", "2023-02-01 16:00"),
+        ("GMT+5:30", "2023-02-01 10:30"),
+    ],
+)
+def test_time_zones_as_google_s_own_download_writes_them(zone, last, tmp_path, vault):
+    """The form's download ends each time with its zone, a sheet's does not; the drafted mapping reads both."""
+    sheet = build_sheet("google_forms")
+    for row in sheet.rows:
+        row[0] = f"{row[0]} {zone}" if row[0] else ""
+    table = load(sheet, tmp_path, vault).table
+    assert table["submitted"].max() == pd.Timestamp(last)
+
+
+def test_summer_time_begins_while_a_survey_is_open(tmp_path, vault):
+    sheet = build_sheet("google_forms")
+    for number, row in enumerate(sheet.rows):
+        row[0] = f"{row[0]} GMT+{1 + number % 2}" if row[0] else ""
+    sent = load(sheet, tmp_path, vault).table["submitted"]
+    shown = [pd.to_datetime(row[0][:-6], format="%Y/%m/%d %I:%M:%S %p") for row in sheet.rows if row[0]]
+    utc = {time - pd.Timedelta(hours=1 + number % 2) for number, time in enumerate(shown)}
+    assert set(sent) <= utc and sent.nunique() > 1
+
+
+def test_a_zone_in_some_rows_alone_is_named(tmp_path, vault):
+    sheet = build_sheet("google_forms")
+    sheet.rows[1][0] += " GMT+1"
+    assert "line 3" in str(refused(sheet, tmp_path, vault)) and "is no date" in str(refused(sheet, tmp_path, vault))
+
+
 def test_labels_or_codes_of_limesurvey(tmp_path, vault):
     sheet = build_sheet("limesurvey")
     labels = copy.deepcopy(sheet)

@@ -171,11 +171,12 @@ def compute_carriers(commits: Commits, tip: int | None, releases: Releases | Non
         return main
     final = np.where(elsewhere, -1, main).tolist()
     for at in np.unique(first[elsewhere]).tolist():
-        line = []
-        for commit in walk_line(commits.parents, releases.items[at].commit):
-            if first[commit] != at:
-                break
+        line, commit = [], releases.items[at].commit
+        while first[commit] == at:  # not to the root: releases are many
             line.append(commit)
+            if not commits.parents[commit]:
+                break
+            commit = commits.parents[commit][0]
         _carry(line[::-1], commits.parents, final, first=first, only=at)
     return np.array(final, np.int64)
 

@@ -298,9 +298,14 @@ class _Place:
 
 
 def spread_cause(commit: str, attempts: Sequence[Attempt], changes: Sequence[Change], carried: Carried) -> str | None:
-    """The first successful deployment that brought a commit (full or the start of it), None if none is known."""
+    """The first successful deployment that brought a commit (full or the start of it), None if none is known.
+
+    The first to production, or to an environment without name, if any brought it there: users do not suffer from what
+    is on a test system, which has most commits earlier.
+    """
     own = {change.id for change in changes if any(sha.startswith(commit) for sha in change.commits)}
-    ordered = sorted((item for item in attempts if item.outcome != "failure"), key=lambda item: (item.time, item.id))
+    good = (item for item in attempts if item.outcome != "failure")
+    ordered = sorted(good, key=lambda item: (item.environment not in (None, "production"), item.time, item.id))
     for attempt in ordered:
         if attempt.id in carried.takes_back:
             continue

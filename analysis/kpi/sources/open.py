@@ -59,10 +59,8 @@ def open_log(path: Path | str, *, kind: str = "", **options: Any) -> EventLog:
         reader refuses.
     """
     path = Path(path)
-    if kind and kind not in SOURCES:
-        raise InputError(
-            "There is no such kind of source.", [Problem("kind", f"got {kind!r}", f"one of: {', '.join(SOURCES)}")]
-        )
+    if kind:
+        get_reader(kind)
     if not path.exists():
         raise InputError(
             f"{relative(path)} does not exist.", [Problem(relative(path), "nothing is there", "check the path")]
@@ -70,7 +68,7 @@ def open_log(path: Path | str, *, kind: str = "", **options: Any) -> EventLog:
     kind = kind or recognise(path)
     if kind == "table" and options.get("mapping") is None and (beside := find_mapping(path)):
         options["mapping"] = beside
-    reader = _reader(kind)
+    reader = get_reader(kind)
     known = list(inspect.signature(reader).parameters)[1:]
     unknown = [name for name in options if name not in known]
     if unknown:
@@ -148,7 +146,18 @@ def _first_is_cdevent(path: Path) -> bool:
     return any(is_cdevents(item) for _, item in objects[:1])
 
 
-def _reader(kind: str) -> Callable[..., EventLog]:
+def get_reader(kind: str) -> Callable[..., EventLog]:
+    """The function that reads a kind of source.
+
+    Raises
+    ------
+    InputError
+        No key of `SOURCES`.
+    """
+    if kind not in SOURCES:
+        raise InputError(
+            "There is no such kind of source.", [Problem("kind", f"got {kind!r}", f"one of: {', '.join(SOURCES)}")]
+        )
     if kind == "cdevents":
         return read_cdevents
     if kind == "table":

@@ -96,7 +96,7 @@ def lone_percent_test(percent: str, n: int, *, rules: Sequence[str] = TIE_RULES)
     The counts that it allows are in `analysis.stats.rounding.compatible_counts`.
 
     >>> [str(correction) for correction in lone_percent_test("9", 84).corrections]
-    ['n 84 → 85', 'percentage 9 → 10', 'percentage 9 → 8']
+    ['n 84 → 85', 'percentage 9 → 8', 'percentage 9 → 10']
     """
     refuse(
         "A percentage cannot be checked.",
@@ -108,7 +108,8 @@ def lone_percent_test(percent: str, n: int, *, rules: Sequence[str] = TIE_RULES)
     digits = printed_digits(percent)
     near = {str(round_percent(count, n, digits, rule=rule)) for count in range(n + 1) for rule in rules}
     least = min(abs(float(text) - float(percent)) for text in near)
-    found = [Correction("percentage", percent, text) for text in near if abs(float(text) - float(percent)) == least]
+    nearest = sorted((text for text in near if abs(float(text) - float(percent)) == least), key=float)
+    found = [Correction("percentage", percent, text) for text in nearest]
     steps = nearest_steps(
         lambda step: n + step > 0 and any(compatible_counts(percent, n + step, rule=rule) for rule in rules), 1000
     )

@@ -37,8 +37,8 @@ class Correction:
 
 
 def order_corrections(corrections: Iterable[Correction]) -> tuple[Correction, ...]:
-    """Corrections, the relatively smallest first."""
-    return tuple(sorted(corrections, key=lambda correction: (correction.change, correction.figure)))
+    """Corrections, the relatively smallest first; of two as small, by figure and then upwards."""
+    return tuple(sorted(corrections, key=lambda one: (one.change, one.figure, Fraction(one.corrected))))
 
 
 def name_corrections(corrections: Iterable[Correction]) -> str:

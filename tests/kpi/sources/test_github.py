@@ -551,6 +551,20 @@ def test_labels_of_incidents_and_their_ends(tmp_path):
     assert not rows(log, "incident.resolved")
 
 
+def test_the_commit_to_blame_went_to_a_test_system_first(tmp_path):
+    deployments = [
+        deployment(1, SHA["a1"], time(1, "08:00"), "staging"),
+        deployment(2, SHA["a1"], time(1, "09:00")),
+        deployment(3, SHA["a2"], time(2, "08:00"), "staging"),
+    ]
+    issues = [
+        issue(1, time(3, "08:00"), None, [INCIDENT], f"root cause: {SHA['a1']}"),
+        issue(2, time(3, "09:00"), None, [INCIDENT], f"root cause: {SHA['a2']}"),
+    ]
+    log = read_github(write(tmp_path, {"deployments.json": deployments, "issues.json": issues}))
+    assert [row["cause"] for row in rows(log, "incident.detected")] == ["2", "3"]
+
+
 def test_two_repositories_do_not_mix(export):
     def move(records):
         return json.loads(json.dumps(records).replace("octo/shop", "octo/till"))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.base.errors import InputError
-from analysis.base.paths import BUILD, REPORT
+from analysis.base.paths import REPORT
 from analysis.reporting.offline import render_offline
 from analysis.reporting.sources import read_document
 from analysis.survey.audit.pages import Block, read_blocks
@@ -185,16 +185,8 @@ def test_places_lead_to_the_passage(rendered):
     assert min(int(place.removeprefix("line ")) for place in places["qmd"]) > 6
 
 
-def test_nothing_is_found_in_our_own_thesis():
-    """Where the thesis has been built: statements are read, and none contradicts itself."""
-    built = [path for path in (BUILD / "thesis.html", BUILD / "quarto" / "thesis.html") if path.is_file()]
-    for path in built:
-        findings = audit_text(path, quotations=False)
-        assert len(findings) > 0
-        assert contradictions(findings).to_dict("records") == []
-
-
 def test_nothing_is_found_in_our_own_chapters():
+    """The chapters as written; the built thesis is audited by tests/report/test_build.py."""
     for path in sorted((REPORT / "chapters").glob("*.qmd")):
         assert contradictions(audit_text(path, quotations=False)).to_dict("records") == []
 
