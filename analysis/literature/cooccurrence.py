@@ -168,8 +168,12 @@ def build_network(pairs: pd.DataFrame, *, fewest_together: int, least_lift: floa
     return nodes, edges
 
 
-def build_heat_cells(pairs: pd.DataFrame, *, measure: str = "jaccard") -> tuple[pd.DataFrame, dict[str, str]]:
-    """Cells below the diagonal for `analysis.plots.heat.draw_heat_map`, and the codes with their names in order.
+def build_heat_cells(
+    pairs: pd.DataFrame, *, measure: str = "jaccard"
+) -> tuple[pd.DataFrame, dict[str, str], dict[str, str]]:
+    """Cells below the diagonal for `analysis.plots.heat.draw_heat_map`, and the names of its rows and columns.
+
+    The first code has no row and the last no column, where only the diagonal would stand.
 
     Parameters
     ----------
@@ -193,7 +197,9 @@ def build_heat_cells(pairs: pd.DataFrame, *, measure: str = "jaccard") -> tuple[
             "text": pairs["count"].map(lambda count: str(count) if count else "").to_numpy(),
         }
     )
-    return cells, _per_code(pairs, "name")
+    names = _per_code(pairs, "name")
+    codes = list(names)
+    return cells, {code: names[code] for code in codes[1:]}, {code: names[code] for code in codes[:-1]}
 
 
 def _per_code(pairs: pd.DataFrame, what: str) -> Mapping:

@@ -145,7 +145,7 @@ def build_pair_table(pairs: pd.DataFrame, *, rows: int) -> pd.DataFrame:
     chosen = pairs.head(rows)
     return pd.DataFrame(
         {
-            "Codes": chosen["first_name"] + " + " + chosen["second_name"],
+            "Pair": chosen["first_name"] + " + " + chosen["second_name"],
             "Together": chosen["count"],
             "By chance": chosen["expected"].map("{:.1f}".format),
             "Jaccard": [
@@ -225,9 +225,9 @@ def build_code_agreement_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def build_disagreement_table(disagreements: pd.DataFrame, *, rows: int) -> pd.DataFrame:
-    """The segments to talk about first, as a printed table."""
+    """The segments to talk about first, as a printed table; what both passes gave only where they gave something."""
     chosen = disagreements.head(rows)
-    return pd.DataFrame(
+    printed = pd.DataFrame(
         {
             "Segment": chosen["segment"] + ", " + chosen["locator"],
             "What it says": chosen["paraphrase"],
@@ -236,6 +236,7 @@ def build_disagreement_table(disagreements: pd.DataFrame, *, rows: int) -> pd.Da
             "Second pass only": chosen["only_second"],
         }
     ).reset_index(drop=True)
+    return printed if (printed["Both"] != "").any() else printed.drop(columns="Both")
 
 
 def _estimate_text(estimate: Estimate | None) -> str:

@@ -42,12 +42,12 @@ _FIGURE_READINGS = {"met_partial": "preconditions met", "under_way_partial": "wo
 
 
 def build_case_table(cases: Cases) -> pd.DataFrame:
-    """The cases as printed: Case, Document, Sector, Use of learning, People, Passages, Activities."""
+    """The cases as printed: Case, Document (a citation), Sector, Use of learning, People, Passages, Activities."""
     outcomes = compute_outcomes(cases)
     return pd.DataFrame(
         {
             "Case": cases.cases["label"].array,
-            "Document": cases.cases["document"].array,
+            "Document": ("@" + cases.cases["document"]).array,
             "Sector": cases.cases["sector"].fillna("not published").array,
             "Use of learning": cases.cases["use_case"].fillna("not published").array,
             "People": cases.cases["practitioners"].array,
@@ -147,7 +147,9 @@ def build_outcome_table(cases: Cases) -> pd.DataFrame:
 
 
 def build_outcome_list(cases: Cases, *outcomes: str) -> pd.DataFrame:
-    """What is said of some outcomes, case by case, as printed: Case (named once), Outcome, What is said, On, Segment.
+    """What is said of some outcomes, case by case, as printed.
+
+    Case (named once), Outcome (where there are several), What is said, On (activity, or precondition), Segment.
 
     Raises
     ------
@@ -164,15 +166,17 @@ def build_outcome_list(cases: Cases, *outcomes: str) -> pd.DataFrame:
     label = rows["case"].map(cases.labels)
     activity = rows["activity"].map(cases.activities.set_index("activity")["name"])
     locator = rows["segment"].map(cases.segments.set_index("segment")["locator"])
-    return pd.DataFrame(
+    names = {p.key: p.name for stage in cases.model.stages for p in stage.preconditions}
+    printed = pd.DataFrame(
         {
             "Case": label.mask(label.duplicated(), ""),
             "Outcome": rows["outcome"].map(OUTCOME_NAMES),
             "What is said": rows["statement"],
-            "On": activity.fillna(rows["precondition"]).fillna(""),
+            "On": activity.fillna(rows["precondition"].map(names)).fillna(""),
             "Segment": rows["segment"] + ", " + locator,
         }
     ).reset_index(drop=True)
+    return printed if len(outcomes) > 1 else printed.drop(columns="Outcome")
 
 
 def build_sensitivity_table(cases: Cases) -> pd.DataFrame:

@@ -67,7 +67,8 @@ def draw_share_matrix(
             )
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xticks(range(len(columns)), list(columns.values()), fontweight="bold")
+    size = {"fontsize": theme.SMALL_SIZE_PT} if len(columns) > 4 else {}
+    axes.set_xticks(range(len(columns)), list(columns.values()), fontweight="bold", **size)
     axes.set_yticks(range(len(rows)), list(rows.values()))
     axes.xaxis.tick_top()
     axes.tick_params(length=0)

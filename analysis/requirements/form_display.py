@@ -268,12 +268,15 @@ def build_source_fit_table(form: Form) -> pd.DataFrame:
 
 def build_coverage_table(form: Form, most: int = 13) -> pd.DataFrame:
     """Gaps of the trace: Gap, Count, Of, Which (at most ``most`` are named)."""
-    return build_gap_table(compute_coverage(form), most)
+    cited = dict(zip(form.sources["source"], form.sources["cited_as"], strict=True))
+    gaps = compute_coverage(form)
+    gaps = gaps.assign(which=gaps["which"].map(lambda keys: tuple(cited.get(key, key) for key in keys)))
+    return build_gap_table(gaps, most)
 
 
 def build_gap_table(gaps: pd.DataFrame, most: int = 13) -> pd.DataFrame:
     """Gaps as printed, from a table with ``meaning``, ``count``, ``of`` and ``which`` (tuples)."""
-    which = [", ".join(keys[:most]) + (", …" if len(keys) > most else "") or "–" for keys in gaps["which"]]
+    which = ["; ".join(keys[:most]) + ("; …" if len(keys) > most else "") or "–" for keys in gaps["which"]]
     return pd.DataFrame({"Gap": gaps["meaning"], "Count": gaps["count"], "Of": gaps["of"], "Which": which})
 
 

@@ -65,7 +65,7 @@ def test_stored_themes_match_a_plain_loop(themes):
         assert row.lift == pytest.approx(together * n / (len(one) * len(other)))
         marks = [np.array([segment in group for segment in segments]) for group in (one, other)]
         assert row.jaccard == pytest.approx(1 - jaccard(*marks))
-    assert len(themes) == 22 * 21 / 2
+    assert len(themes) == 23 * 22 / 2
     assert themes["count"].is_monotonic_decreasing
 
 
@@ -110,13 +110,15 @@ def test_network_holds_pairs_that_meet_often_and_more_than_by_chance(themes):
     sizes = dict(zip(themes["first"], themes["first_count"], strict=True))
     sizes |= dict(zip(themes["second"], themes["second_count"], strict=True))
     assert nodes["size"].tolist() == [sizes[key] for key in nodes["key"]]
-    assert len(nodes) + len(nodes.attrs["left_out"]) == 22
+    assert len(nodes) + len(nodes.attrs["left_out"]) == 23
     with pytest.raises(InputError, match="no pair with 999"):
         build_network(themes, fewest_together=999)
 
 
 def test_heat_cells_stand_below_the_diagonal_in_the_order_of_the_codebook(themes):
-    cells, names = build_heat_cells(themes)
+    cells, lower, upper = build_heat_cells(themes)
+    names = upper | lower
+    assert (list(lower), list(upper)) == (list(names)[1:], list(names)[:-1])
     book = counted_coding().codebook
     order = [code for code in book["code"] if code in names]
     assert list(names) == order

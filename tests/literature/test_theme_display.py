@@ -108,7 +108,7 @@ def test_pairs_print_bounds_where_there_are_some():
     pairs = compute_cooccurrence(counted_coding(), level=1, rng=draws(), resamples=199)
     table = build_pair_table(pairs, rows=3)
     assert table["Together"].tolist() == pairs["count"].head(3).tolist()
-    assert table["Codes"].tolist()[0] == f"{pairs.at[0, 'first_name']} + {pairs.at[0, 'second_name']}"
+    assert table["Pair"].tolist()[0] == f"{pairs.at[0, 'first_name']} + {pairs.at[0, 'second_name']}"
     assert table["Lift"].str.fullmatch(r"\d+\.\d \(\d+\.\d–\d+\.\d\)").all()
     few = build_pair_table(compute_cooccurrence(small_coding(), level=1, fewest=1, rng=draws(), resamples=9), rows=9)
     assert few["Together"].tolist() == [1]
@@ -119,7 +119,7 @@ def test_agreement_table_and_rows_name_every_measure(shared):
     table = build_agreement_table({1: {}, 3: found})
     assert table["Measure"].tolist() == list(MEASURES.values())
     assert set(table["Themes"]) == {"undefined"}
-    assert table["Codes"].tolist()[0].startswith("33.3% (")
+    assert table["Pair"].tolist()[0].startswith("33.3% (")
     rows = build_agreement_rows({1: {}, 3: found}, ["alpha", "cohen"])
     assert rows[["group", "label"]].values.tolist() == [[MEASURES["alpha"], "codes"], [MEASURES["cohen"], "codes"]]
     assert rows["value"].tolist() == [found["alpha"].value, found["cohen"].value]
