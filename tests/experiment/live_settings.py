@@ -26,6 +26,9 @@ from tests.experiment.test_vocabulary import CUSTOM_RULE, OFFICIAL, official_fau
 SEED = 3529
 """Of all scripted arm-runs; not one of the profiles', whose windows of production these must not become."""
 
+SCALE = 0.25
+"""How long people take, as a share of what the effort file says."""
+
 Script = Sequence[tuple[float, str, int]]
 
 
@@ -46,7 +49,7 @@ def scripted(script: Script, days: float, **more: Any) -> Settings:
         "data": {"mislabelled_share": 1.0},
     }
     quick = load_settings("quick")
-    values = {"seeds": (SEED,), "training_images": 128, "effort_scale": 0.25, "scenario": scenario} | more
+    values = {"seeds": (SEED,), "training_images": 128, "effort_scale": SCALE, "scenario": scenario} | more
     return replace(quick, name="test", **values)
 
 

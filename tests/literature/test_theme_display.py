@@ -119,7 +119,7 @@ def test_agreement_table_and_rows_name_every_measure(shared):
     table = build_agreement_table({1: {}, 3: found})
     assert table["Measure"].tolist() == list(MEASURES.values())
     assert set(table["Themes"]) == {"undefined"}
-    assert table["Pair"].tolist()[0].startswith("33.3% (")
+    assert table["Codes"].tolist()[0].startswith("33.3% (")
     rows = build_agreement_rows({1: {}, 3: found}, ["alpha", "cohen"])
     assert rows[["group", "label"]].values.tolist() == [[MEASURES["alpha"], "codes"], [MEASURES["cohen"], "codes"]]
     assert rows["value"].tolist() == [found["alpha"].value, found["cohen"].value]
