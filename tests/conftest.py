@@ -9,12 +9,15 @@ import pytest
 FIRST = ("tests/report/test_build.py", "tests/experiment/test_resume.py")
 """Files that take minutes: whoever is left with one at the end would make the other process wait."""
 
-LAST = ("tests/experiment/test_practices.py",)
-"""Files whose outcome rests on latencies, measured when the machine has little else to do."""
+BEFORE = {"tests/experiment/test_practices.py": "tests/reporting"}
+"""File → folder before which it comes: it takes minutes too, and measures latencies, so the first ones should be over."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort by file, and leave the order within a file alone."""
-    place = {Path(config.rootpath) / name: number - len(FIRST) for number, name in enumerate(FIRST)}
-    place |= {Path(config.rootpath) / name: number + 1 for number, name in enumerate(LAST)}
-    items.sort(key=lambda item: place.get(item.path, 0))
+    root = Path(config.rootpath)
+    place = {root / name: number - len(FIRST) for number, name in enumerate(FIRST)}
+    held = {root / name for name in BEFORE}
+    late = min((root / folder for folder in BEFORE.values()), default=root)
+    rest = {item.path: 2 if late in item.path.parents or item.path > late else 0 for item in items}
+    items.sort(key=lambda item: place.get(item.path, 1 if item.path in held else rest[item.path]))
