@@ -10,7 +10,7 @@ FIRST = ("tests/report/test_build.py", "tests/experiment/test_resume.py")
 """Files that take minutes: whoever is left with one at the end would make the other process wait."""
 
 BEFORE = {"tests/experiment/test_practices.py": "tests/reporting"}
-"""File → folder before which it comes: it takes minutes too, and measures latencies, so the first ones should be over."""
+"""File → folder before which it comes: it takes minutes and measures latencies, so the first ones are to be over."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -37,7 +37,8 @@ def scripted(script: Script, days: float, **more: Any) -> Settings:
 
     Every answer that a window holds is labelled, so that one window is enough for quality monitoring; the limit
     of latency is what the slow code of ``latency_regression`` 2 sleeps, so that it always exceeds it, and leaves a busy
-    machine as much room as there is.
+    machine as much room as there is. Monitors are soon enough for a rollback, and people are not, whether they find a
+    model bad or useless; which of the two it is lies within what trainings differ from machine to machine.
     """
     scenario = {
         "weeks": days / 7,
@@ -45,7 +46,7 @@ def scripted(script: Script, days: float, **more: Any) -> Settings:
         "script": [list(event) for event in script],
         "production": {"every_h": 24, "labelled": 64},
         "service_level": {"quality_share": 0.7, "latency_p95_s": 0.15},
-        "controls": {"smoke_requests": 20, "rollback_within_h": 12, "false_alarms_per_window": 0.002},
+        "controls": {"smoke_requests": 20, "rollback_within_h": 2, "false_alarms_per_window": 0.002},
         "data": {"mislabelled_share": 1.0},
     }
     quick = load_settings("quick")

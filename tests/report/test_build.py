@@ -252,7 +252,12 @@ def test_the_same_inputs_give_the_same_numbers(tree):
 
 
 def test_the_committed_reference_is_what_the_notebooks_give(tree):
-    """The diff of this file is the review of the thesis's claims: renew it with ``make accept``."""
+    """The diff of this file is the review of the thesis's claims: renew it with ``make accept``.
+
+    What the live run measures may differ from machine to machine, within the tolerance that it declares.
+    """
     fresh, reference = (read_numbers(folder / "numbers.csv") for folder in (tree / "report/build", REFERENCE.parent))
-    departures = [v for v in grade_numbers(reference, fresh) if v.grade != "identical"]
+    verdicts = grade_numbers(reference, fresh)
+    departures = [v for v in verdicts if v.grade not in ("identical", "within tolerance")]
+    assert all(v.key.startswith("experiment.live.") for v in verdicts if v.grade == "within tolerance")
     assert departures == [], "if this is meant: make accept, and commit the diff"
