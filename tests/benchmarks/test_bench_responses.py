@@ -42,8 +42,11 @@ mapping, vault = build_mapping(CONTENT, INSTRUMENT), open_vault(Path(sys.argv[2]
 start = time.perf_counter()
 responses = load_responses(Path(sys.argv[1]), INSTRUMENT, mapping, vault)
 took = time.perf_counter() - start
-unit = 1 if sys.platform == "darwin" else 1024
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+status = Path("/proc/self/status")
+if status.is_file():  # ru_maxrss would start from the peak of the process that started this one
+    peak = 1024 * int(status.read_text().partition("VmHWM:")[2].split()[0])
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"n": responses.n, "seconds": took, "gigabytes": peak / 1e9}))
 """
 
