@@ -94,6 +94,11 @@ def _stamps(file: str, folder: Path) -> tuple[object, ...]:
     return (own, *(_stamps(other, folder) for other, _ in others))
 
 
+def cell_at(frame: pd.DataFrame, line: object, column: str) -> str:
+    """Where a cell of a loaded table stands, as errors name it: ``data/survey/a.csv:7, column 'count'``."""
+    return f"{frame.attrs.get('source', 'table')}:{line}, column '{column}'"
+
+
 def read_table(path: Path | str, spec: TableSpec, *, empty: bool = False) -> pd.DataFrame:
     """Load a table of the user's own, from anywhere, and check it against ``spec``.
 

@@ -30,7 +30,7 @@ import pandas as pd
 from analysis.base.errors import InputError, Problem
 from analysis.base.estimates import Estimate
 from analysis.literature.codebook import MAX_LEVELS
-from analysis.literature.coded import build_code_rows, build_presence, build_segments, names_of_codes
+from analysis.literature.coded import bound, build_code_rows, build_presence, build_segments, names_of_codes
 from analysis.literature.coding import Coding
 from analysis.stats.agreement import compute_cohen_kappa, compute_gwet_ac, compute_percent_agreement
 from analysis.stats.krippendorff_alpha import alpha_of_coincidences, compute_krippendorff_alpha
@@ -216,9 +216,9 @@ def compute_code_agreement(
                 estimates = {name: replace(one, low=None, high=None) for name, one in estimates.items()}
         for measure in ("positive", "alpha", "cohen", "ac1"):
             estimate = estimates.get(measure)
-            row |= {measure: _bound(estimate and estimate.value)}
-            row |= {f"{measure}_low": _bound(estimate and estimate.low)}
-            row |= {f"{measure}_high": _bound(estimate and estimate.high)}
+            row |= {measure: bound(estimate and estimate.value)}
+            row |= {f"{measure}_low": bound(estimate and estimate.low)}
+            row |= {f"{measure}_high": bound(estimate and estimate.high)}
         found.append(row)
     return pd.DataFrame(found)
 
@@ -339,7 +339,3 @@ def _over_segments(
     estimates = bootstrap_totals(parts, statistic, label=label, unit=unit, **options)
     function = f"{__name__}.compute_overall_agreement"
     return [replace(one, method=one.method.replace("clusters", "segments"), function=function) for one in estimates]
-
-
-def _bound(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

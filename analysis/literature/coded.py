@@ -131,3 +131,8 @@ def order_of_codes(coding: Coding, rows: pd.DataFrame) -> list[str]:
 def names_of_codes(coding: Coding) -> dict[str, str]:
     """Code → name as printed."""
     return dict(zip(coding.codebook["code"], coding.codebook["name"], strict=True))
+
+
+def bound(value: float | None) -> float:
+    """A value or bound of an estimate as a cell of a table: missing where there is none."""
+    return float("nan") if value is None else float(value)

@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.base.errors import InputError, Problem
-from analysis.literature.coded import build_code_rows, build_presence, build_segments, names_of_codes, order_of_codes
+from analysis.literature.coded import (
+    bound,
+    build_code_rows,
+    build_presence,
+    build_segments,
+    names_of_codes,
+    order_of_codes,
+)
 from analysis.literature.coding import Coding
 from analysis.stats.totals import bootstrap_totals
 
@@ -103,11 +110,11 @@ def compute_cooccurrence(
                 "count": int(together[:, place].sum()),
                 "expected": a * b / n,
                 "jaccard": jaccard.value,
-                "jaccard_low": _bound(jaccard.low),
-                "jaccard_high": _bound(jaccard.high),
+                "jaccard_low": bound(jaccard.low),
+                "jaccard_high": bound(jaccard.high),
                 "lift": lift.value,
-                "lift_low": _bound(lift.low),
-                "lift_high": _bound(lift.high),
+                "lift_low": bound(lift.low),
+                "lift_high": bound(lift.high),
                 "n": n,
                 "voices": len(voices),
                 "method": lift.method.replace("clusters", "voices"),
@@ -209,7 +216,3 @@ def _per_code(pairs: pd.DataFrame, what: str) -> Mapping:
     known = dict(zip(pairs["second"], pairs[f"second_{what}"], strict=True))
     known |= dict(zip(pairs["first"], pairs[f"first_{what}"], strict=True))
     return {code: known[code] for code in order}
-
-
-def _bound(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

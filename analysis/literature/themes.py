@@ -20,6 +20,7 @@ from analysis.base.estimates import Estimate
 from analysis.literature.codebook import MAX_LEVELS
 from analysis.literature.coded import (
     NOT_PERSONS,
+    bound,
     build_code_rows,
     build_presence,
     build_segments,
@@ -263,7 +264,7 @@ def compute_coding_chart(
     return pd.DataFrame(
         [
             {"theme": theme, "name": names[theme], "count": int(weights[theme]), "n": int(weights.sum())}
-            | {"share": estimate.value, "low": _bound(estimate.low), "high": _bound(estimate.high)}
+            | {"share": estimate.value, "low": bound(estimate.low), "high": bound(estimate.high)}
             | {"segments": len(parts), "method": estimate.method.replace("over clusters", "over segments")}
             for theme, estimate in zip(themes, estimates, strict=True)
         ]
@@ -331,11 +332,7 @@ def _shares_over_voices(
 
 def _row(group: str, code: str, name: str, count: int, n: int, estimate: Estimate) -> dict[str, object]:
     row = {"group": group, "code": code, "name": name, "count": count, "n": n, "share": estimate.value}
-    return row | {"low": _bound(estimate.low), "high": _bound(estimate.high), "method": estimate.method}
-
-
-def _bound(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+    return row | {"low": bound(estimate.low), "high": bound(estimate.high), "method": estimate.method}
 
 
 def _group_column(frame: pd.DataFrame, by: str) -> pd.Series:

@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA
 from analysis.base.schemas import TABLES
-from analysis.base.tables import load_table, read_table
+from analysis.base.tables import cell_at, load_table, read_table
 from analysis.maturity.framework import check_framework
 from analysis.maturity.model import MaturityModel, build_model
 
@@ -135,10 +135,6 @@ def check_cases(cases: Cases) -> Cases:
     return cases
 
 
-def _at(frame: pd.DataFrame, line: object, column: str) -> str:
-    return f"{frame.attrs.get('source', 'table')}:{line}, column '{column}'"
-
-
 def _link_problems(cases: Cases) -> Iterator[Problem]:
     """Values that are in no row of the table that they refer to."""
     known_cases, segments = set(cases.cases["case"]), set(cases.segments["segment"])
@@ -154,7 +150,7 @@ def _link_problems(cases: Cases) -> Iterator[Problem]:
         (cases.evidence, "segment", segments, "literature/segments.csv"),
     ):
         for line, value in frame.loc[frame[column].notna() & ~frame[column].isin(list(known)), column].items():
-            yield Problem(_at(frame, line, column), f"'{value}' does not exist", f"one of {table}, or add it there")
+            yield Problem(cell_at(frame, line, column), f"'{value}' does not exist", f"one of {table}, or add it there")
 
 
 def _case_problems(cases: Cases) -> Iterator[Problem]:
@@ -164,20 +160,20 @@ def _case_problems(cases: Cases) -> Iterator[Problem]:
         for frame, name in ((cases.people, "people"), (cases.evidence, "evidence")):
             if row.case not in set(frame["case"]):
                 yield Problem(
-                    _at(cases.cases, row.Index, "case"), f"{row.case} has no {name}", "add it, or the case goes"
+                    cell_at(cases.cases, row.Index, "case"), f"{row.case} has no {name}", "add it, or the case goes"
                 )
         if pd.isna(row.company) != pd.isna(row.placement_segment):
             what = f"{row.case} has " + ("a passage but no placement" if pd.isna(row.company) else "no passage for it")
-            yield Problem(_at(cases.cases, row.Index, "placement_segment"), what, "give both or neither")
+            yield Problem(cell_at(cases.cases, row.Index, "placement_segment"), what, "give both or neither")
         elif document_of.get(row.placement_segment, row.document) != row.document:
             what = f"{row.placement_segment} belongs to {document_of[row.placement_segment]}"
-            yield Problem(_at(cases.cases, row.Index, "placement_segment"), what, f"a segment of {row.document}")
+            yield Problem(cell_at(cases.cases, row.Index, "placement_segment"), what, f"a segment of {row.document}")
         if row.company in companies.index:
             for column in ("sector", "practitioners"):
                 given, published = getattr(row, column), companies.at[row.company, column]
                 if pd.isna(given) or given != published:
                     what = f"'{given}', but '{published}' in literature/companies.csv"
-                    yield Problem(_at(cases.cases, row.Index, column), what, "make the two agree")
+                    yield Problem(cell_at(cases.cases, row.Index, column), what, "make the two agree")
 
 
 def _people_problems(cases: Cases) -> Iterator[Problem]:
@@ -189,11 +185,11 @@ def _people_problems(cases: Cases) -> Iterator[Problem]:
         person = known.loc[row.participant]
         if person["document"] != document_of[row.case]:
             what = f"{row.participant} was met by {person['document']}, the case is of {document_of[row.case]}"
-            yield Problem(_at(cases.people, row.Index, "participant"), what, "someone whom that document met")
+            yield Problem(cell_at(cases.people, row.Index, "participant"), what, "someone whom that document met")
         own = set() if pd.isna(person["sets"]) else set(person["sets"].split(";"))
         if pd.notna(row.sets) and not set(row.sets.split(";")) <= own:
             what = f"{row.participant} is in the sets {';'.join(sorted(own)) or 'of none'}, not {row.sets}"
-            yield Problem(_at(cases.people, row.Index, "sets"), what, "correct the sets")
+            yield Problem(cell_at(cases.people, row.Index, "sets"), what, "correct the sets")
 
 
 def _evidence_problems(cases: Cases) -> Iterator[Problem]:
@@ -205,21 +201,21 @@ def _evidence_problems(cases: Cases) -> Iterator[Problem]:
     alike = evidence.duplicated(coding) & bears_on | evidence.duplicated([*coding, "statement"])
     for line in evidence.index[alike]:
         what = f"{evidence.at[line, 'segment']} is coded alike above"
-        yield Problem(_at(evidence, line, "segment"), what, "once is enough")
+        yield Problem(cell_at(evidence, line, "segment"), what, "once is enough")
     for row in evidence.itertuples():
         bears = pd.notna(row.activity) or pd.notna(row.precondition)
         if bears != pd.notna(row.status):
             what = "an activity or precondition without a status" if bears else "a status of nothing"
-            yield Problem(_at(evidence, row.Index, "status"), what, "give both or neither")
+            yield Problem(cell_at(evidence, row.Index, "status"), what, "give both or neither")
         if row.case not in table.index or row.segment not in known.index:
             continue
         segment, document = known.loc[row.segment], table.at[row.case, "document"]
         if segment["document"] != document:
             what = f"{row.segment} belongs to {segment['document']}"
-            yield Problem(_at(evidence, row.Index, "segment"), what, f"a segment of {document}")
+            yield Problem(cell_at(evidence, row.Index, "segment"), what, f"a segment of {document}")
         elif pd.notna(segment["participant"]) and (row.case, segment["participant"]) not in speaks_for:
             what = f"{row.segment} is spoken by {segment['participant']}, who does not speak for {row.case}"
-            yield Problem(_at(evidence, row.Index, "segment"), what, "correct the case, or add the speaker")
+            yield Problem(cell_at(evidence, row.Index, "segment"), what, "correct the case, or add the speaker")
         if row.placement_reason == "yes" and pd.isna(table.at[row.case, "company"]):
             what = f"a reason for a placement, but {row.case} is not placed"
-            yield Problem(_at(evidence, row.Index, "placement_reason"), what, "no, or add the placement")
+            yield Problem(cell_at(evidence, row.Index, "placement_reason"), what, "no, or add the placement")

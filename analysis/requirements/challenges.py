@@ -18,7 +18,7 @@ import pandas as pd
 
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA
-from analysis.base.tables import load_table
+from analysis.base.tables import cell_at, load_table
 
 DOCUMENT = "dusengimana2023"
 CODER = "A"
@@ -256,27 +256,23 @@ def _coded_rows(tables: Challenges) -> Iterator[tuple[str, str, str]]:
             yield row.challenge, "solution", code_of[row.solution]
 
 
-def _where(frame: pd.DataFrame, line: object, column: str) -> str:
-    return f"{frame.attrs.get('source', 'table')}:{line}, column '{column}'"
-
-
 def _row_problems(tables: Challenges) -> Iterator[Problem]:
     for row in tables.challenges.itertuples():
         table, _, place = row.locator.partition(", ")
         if table != _TABLE_OF[row.category]:
             what = f"{row.challenge} is {row.category} and stands in {table}"
-            yield Problem(_where(tables.challenges, row.Index, "category"), what, f"{_TABLE_OF[row.category]}")
+            yield Problem(cell_at(tables.challenges, row.Index, "category"), what, f"{_TABLE_OF[row.category]}")
         expected = "" if pd.isna(row.topic) else TOPIC_NAMES[row.topic]
         if (row.category == "ml_system") != bool(expected) or not place.startswith(expected or "row"):
             what = f"the topic of {row.challenge} is {expected or 'empty'}, its place '{place}'"
-            yield Problem(_where(tables.challenges, row.Index, "topic"), what, "Table 2 alone has topics")
+            yield Problem(cell_at(tables.challenges, row.Index, "topic"), what, "Table 2 alone has topics")
         if (row.pairing == "lost") != pd.isna(row.solution):
             has = "no" if pd.isna(row.solution) else "a"
             what = f"the pairing of {row.challenge} is {row.pairing}, with {has} solution"
-            yield Problem(_where(tables.challenges, row.Index, "pairing"), what, "make the two agree")
+            yield Problem(cell_at(tables.challenges, row.Index, "pairing"), what, "make the two agree")
         if (row.pairing == "same_row") != (row.category != "ml_system") and row.pairing != "lost":
             what = f"the pairing of {row.challenge} is {row.pairing} in {table}"
-            yield Problem(_where(tables.challenges, row.Index, "pairing"), what, "Tables 1 and 3 have rows")
+            yield Problem(cell_at(tables.challenges, row.Index, "pairing"), what, "Tables 1 and 3 have rows")
 
 
 def _solution_problems(tables: Challenges) -> Iterator[Problem]:
@@ -287,11 +283,11 @@ def _solution_problems(tables: Challenges) -> Iterator[Problem]:
         linked = challenge_of.get(row.solution, [])
         if len(linked) != 1:
             what = f"{row.solution} answers {', '.join(linked) or 'no challenge'}"
-            yield Problem(_where(tables.solutions, row.Index, "solution"), what, "it stands beside one challenge")
+            yield Problem(cell_at(tables.solutions, row.Index, "solution"), what, "it stands beside one challenge")
         for challenge in linked:
             if place_of[challenge] != row.locator:
                 what = f"{row.solution} stands at '{row.locator}', its challenge at '{place_of[challenge]}'"
-                yield Problem(_where(tables.solutions, row.Index, "locator"), what, "correct either, or relink")
+                yield Problem(cell_at(tables.solutions, row.Index, "locator"), what, "correct either, or relink")
 
 
 def _code_problems(tables: Challenges, codebook: pd.DataFrame) -> Iterator[Problem]:
@@ -306,9 +302,9 @@ def _code_problems(tables: Challenges, codebook: pd.DataFrame) -> Iterator[Probl
             expected = f"{of[line]}_{part}"
             if pd.notna(of[line]) and parent.get(code) != expected:
                 what = f"'{code}' stands under '{parent.get(code)}'"
-                yield Problem(_where(frame, line, "code"), what, f"a code under '{expected}'")
+                yield Problem(cell_at(frame, line, "code"), what, f"a code under '{expected}'")
         for line, code in frame.loc[frame["code"].duplicated(), "code"].items():
-            yield Problem(_where(frame, line, "code"), f"'{code}' comes twice", "one code a row")
+            yield Problem(cell_at(frame, line, "code"), f"'{code}' comes twice", "one code a row")
 
 
 def _segment_problems(tables: Challenges, segments: pd.DataFrame, codings: pd.DataFrame) -> Iterator[Problem]:
@@ -320,7 +316,7 @@ def _segment_problems(tables: Challenges, segments: pd.DataFrame, codings: pd.Da
     given = set(zip(*(codings.loc[codings["coder"] == CODER, name] for name in ("segment", "code")), strict=True))
     held: set[tuple[str, str]] = set()
     for row in links.itertuples():
-        at = _where(links, row.Index, "segment")
+        at = cell_at(links, row.Index, "segment")
         if row.segment not in place_of.index or row.challenge not in own.index:
             yield Problem(at, f"{row.challenge} or {row.segment} is unknown", "correct the link")
             continue
@@ -337,9 +333,9 @@ def _segment_problems(tables: Challenges, segments: pd.DataFrame, codings: pd.Da
         for part in ("challenge", "solution"):
             if (challenge, part) not in held:
                 what = f"no passage holds the {part} of {challenge}"
-                yield Problem(_where(tables.challenges, line, "challenge"), what, "link it in challenge_segments.csv")
+                yield Problem(cell_at(tables.challenges, line, "challenge"), what, "link it in challenge_segments.csv")
     rows = segments[(segments["document"] == DOCUMENT) & segments["locator"].str.match(r"Table [123],")]
     for line, segment in rows["segment"].items():
         if segment not in set(links["segment"]):
             what = f"{segment} ({place_of[segment]}) belongs to no challenge"
-            yield Problem(_where(segments, line, "segment"), what, "link it in challenge_segments.csv")
+            yield Problem(cell_at(segments, line, "segment"), what, "link it in challenge_segments.csv")

@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA
 from analysis.base.schemas import FORM_ROLES
-from analysis.base.tables import load_table
+from analysis.base.tables import cell_at, load_table
 
 READS = (
     "requirements/items.csv",
@@ -181,39 +181,35 @@ def _joined(roles: tuple[str, ...] | None) -> str | None:
     return None if roles is None else ";".join(roles)
 
 
-def _where(frame: pd.DataFrame, line: object, column: str) -> str:
-    return f"{frame.attrs.get('source', 'table')}:{line}, column '{column}'"
-
-
 def _version_problems(form: Form, participants: pd.DataFrame) -> Iterator[Problem]:
     own = participants[participants["document"] == DOCUMENT]
     for number, row in enumerate(form.versions.itertuples(), start=1):
         if row.version != number:
-            yield Problem(_where(form.versions, row.Index, "version"), f"version {row.version}", f"expected {number}")
+            yield Problem(cell_at(form.versions, row.Index, "version"), f"version {row.version}", f"expected {number}")
         judged = None if pd.isna(row.interviews) else int(row.interviews)
         if judged != (number - 1 or None):
             what = f"version {number} is made from the interviews of set {judged}"
-            yield Problem(_where(form.versions, row.Index, "interviews"), what, f"set {number - 1 or 'none'}")
+            yield Problem(cell_at(form.versions, row.Index, "interviews"), what, f"set {number - 1 or 'none'}")
         listed = sum(str(row.version) in sets.split(";") for sets in own["sets"].dropna())
         if row.evaluators != listed:
             what = f"{row.evaluators} evaluators, and {listed} participants in set {row.version}"
-            yield Problem(_where(form.versions, row.Index, "evaluators"), what, "make the two agree")
+            yield Problem(cell_at(form.versions, row.Index, "evaluators"), what, "make the two agree")
 
 
 def _item_problems(form: Form) -> Iterator[Problem]:
     for row in form.items.itertuples():
         if row.kind != ("best_practice" if row.item.startswith("BP") else "problem"):
-            yield Problem(_where(form.items, row.Index, "kind"), f"{row.item} is a {row.kind}", "correct either")
+            yield Problem(cell_at(form.items, row.Index, "kind"), f"{row.item} is a {row.kind}", "correct either")
     first = set(form.form_questions.loc[form.form_questions["version"] == 1, "question"])
     for line, question in form.item_questions["question"].items():
         if question not in first:
             what = f"{question} is derived from the literature, but the first version does not ask it"
-            yield Problem(_where(form.item_questions, line, "question"), what, "Table 5.1 is about the first version")
+            yield Problem(cell_at(form.item_questions, line, "question"), what, "Table 5.1 is about the first version")
 
 
 def _role_problems(form: Form) -> Iterator[Problem]:
     for line, text in form.form_questions["roles"].items():
-        at, roles = _where(form.form_questions, line, "roles"), text.split(";")
+        at, roles = cell_at(form.form_questions, line, "roles"), text.split(";")
         for role in sorted(set(roles) - set(FORM_ROLES)):
             yield Problem(at, f"unknown role '{role}'", f"one of: {', '.join(FORM_ROLES)}")
         if len(set(roles)) < len(roles):
@@ -229,7 +225,7 @@ def _position_problems(form: Form) -> Iterator[Problem]:
             yield Problem(f"{where}, version {version}, {part}", f"the positions are {found}", "number them 1, 2, …")
     for line, question in form.questions["question"].items():
         if question not in set(form.form_questions["question"]):
-            yield Problem(_where(form.questions, line, "question"), f"no version asks {question}", "add or remove it")
+            yield Problem(cell_at(form.questions, line, "question"), f"no version asks {question}", "add or remove it")
 
 
 def _change_problems(form: Form) -> Iterator[Problem]:
@@ -243,7 +239,7 @@ def _change_problems(form: Form) -> Iterator[Problem]:
     for change, line in published.items():
         if change not in shown:
             what = f"version {change[0]} does not show that {change[1]} was {change[2]}"
-            yield Problem(_where(changes, line, "kind"), what, "compare the two versions")
+            yield Problem(cell_at(changes, line, "kind"), what, "compare the two versions")
     for version, question, kind in sorted(shown - set(published)):
         what = f"in version {version} {question} is {kind}, which is no published change"
         yield Problem(changes.attrs.get("source", "changes"), what, "add the change, or correct the form")
@@ -251,13 +247,13 @@ def _change_problems(form: Form) -> Iterator[Problem]:
     for row in changes[changes["replaces"].notna()].itertuples():
         if (int(row.version), row.replaces) not in deleted:
             what = f"{row.replaces} was not deleted in version {row.version}"
-            yield Problem(_where(changes, row.Index, "replaces"), what, "name a question deleted there, or none")
+            yield Problem(cell_at(changes, row.Index, "replaces"), what, "name a question deleted there, or none")
     named = set(form.change_interviewees["change"])
     for row in changes.itertuples():
         if (row.by == "interviewees") != (row.change in named):
             people = "and has interviewees" if row.change in named else "but whom?"
             what = f"{row.change} is by the {row.by}, {people}"
-            yield Problem(_where(changes, row.Index, "by"), what, "correct it, or the list of interviewees")
+            yield Problem(cell_at(changes, row.Index, "by"), what, "correct it, or the list of interviewees")
 
 
 def _interviewee_problems(form: Form, participants: pd.DataFrame) -> Iterator[Problem]:
@@ -266,7 +262,7 @@ def _interviewee_problems(form: Form, participants: pd.DataFrame) -> Iterator[Pr
     version_of = form.changes.set_index("change")["version"]
     set_of = form.versions.set_index("version")["interviews"]
     for row in form.change_interviewees.itertuples():
-        at, person = _where(form.change_interviewees, row.Index, "name_in_source"), known.loc[row.participant]
+        at, person = cell_at(form.change_interviewees, row.Index, "name_in_source"), known.loc[row.participant]
         if row.name_in_source not in person["name_in_source"].split("; "):
             what = f"{row.participant} is not called {row.name_in_source}"
             yield Problem(at, what, f"the list of participants has: {person['name_in_source']}")
@@ -282,15 +278,15 @@ def _wish_problems(form: Form, participants: pd.DataFrame) -> Iterator[Problem]:
     for row in form.wishes[form.wishes["participant"].notna()].itertuples():
         if str(row.version) not in str(sets.get(row.participant, "")).split(";"):
             what = f"{row.participant} did not judge version {row.version}"
-            yield Problem(_where(form.wishes, row.Index, "participant"), what, "correct the person or the version")
+            yield Problem(cell_at(form.wishes, row.Index, "participant"), what, "correct the person or the version")
     for row in form.wishes[form.wishes["voices"].notna()].itertuples():
         if row.voices > judges[row.version]:
             what = f"{row.voices} voices of {judges[row.version]} people"
-            yield Problem(_where(form.wishes, row.Index, "voices"), what, "count again")
+            yield Problem(cell_at(form.wishes, row.Index, "voices"), what, "count again")
     answered = form.wish_changes.join(form.changes.set_index("change")["version"], on="change")
     for row in form.wishes.itertuples():
         versions = set(answered.loc[answered["wish"] == row.wish, "version"])
-        at = _where(form.wishes, row.Index, "outcome")
+        at = cell_at(form.wishes, row.Index, "outcome")
         if (row.outcome == "adopted") != bool(versions):
             what = f"{row.wish} is '{row.outcome}' with {'a' if versions else 'no'} change"
             yield Problem(at, what, "make the two agree")
@@ -310,7 +306,7 @@ def _segment_problems(form: Form, segments: pd.DataFrame) -> Iterator[Problem]:
         (form.wishes, False),
     ):
         for row in frame[frame["segment"].notna()].itertuples():
-            segment, at = known.loc[row.segment], _where(frame, row.Index, "segment")
+            segment, at = known.loc[row.segment], cell_at(frame, row.Index, "segment")
             if segment["document"] != DOCUMENT:
                 yield Problem(at, f"{row.segment} belongs to {segment['document']}", f"a segment of {DOCUMENT}")
             elif (exact and segment["locator"] != row.locator) or not segment["locator"].startswith(
