@@ -8,7 +8,6 @@ against the very text; without them the published length of the document has to 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from analysis.base.errors import InputError, Problem
 from analysis.base.paths import DATA, relative
 from analysis.base.tables import load_table
 from analysis.literature.codebook import check_codebook, codes_above, load_codebook
+from analysis.literature.corpus import find_offset_faults, open_corpus
 
 DOCUMENT_LETTERS = {
     "T": "talele2024",
@@ -113,7 +113,7 @@ def build_coding(
     problems = [
         *_segment_problems(segments, documents, participants),
         *_coding_problems(codings, segments, codebook),
-        *(_offset_problems(segments, corpus) if corpus is not None else ()),
+        *(find_offset_faults(segments, corpus) if corpus is not None else ()),
     ]
     if problems:
         raise InputError("The segments and their codes do not fit together.", problems)
@@ -171,7 +171,7 @@ def check_offsets(segments: pd.DataFrame, corpus: Mapping[str, str]) -> pd.DataF
         A segment that ends beyond its text, or begins or ends with white space (a sign that the
         offsets were counted in another text). All violations are listed.
     """
-    problems = _offset_problems(segments, corpus)
+    problems = find_offset_faults(segments, corpus)
     if problems:
         raise InputError("The offsets do not fit the texts.", problems)
     return segments
@@ -213,7 +213,7 @@ def load_corpus(folder: Path, documents: pd.DataFrame) -> dict[str, str]:
     Parameters
     ----------
     folder : Path
-        Folder with text files (``.txt``); other files and unknown texts are passed over.
+        As of `analysis.literature.corpus.open_corpus`; unknown texts, and those that had to be mended, are passed over.
     documents : DataFrame
         ``literature/documents.csv``.
 
@@ -227,19 +227,12 @@ def load_corpus(folder: Path, documents: pd.DataFrame) -> dict[str, str]:
     InputError
         The folder does not exist, or holds none of the documents.
     """
-    if not folder.is_dir():
-        raise InputError(
-            "The corpus cannot be read.",
-            [Problem(relative(folder), "no such folder", "name the folder with the texts")],
-        )
-    found = {}
-    for path in sorted(folder.glob("*.txt")):
-        content = path.read_bytes()
-        found[hashlib.sha256(content).hexdigest()] = content
-    rows = zip(documents["document"], documents["sha256"], strict=True)
-    corpus = {document: found[digest].decode("utf-8") for document, digest in rows if digest in found}
+    held = open_corpus(folder, documents)
+    same = held.documents.loc[held.documents["state"] == "same", "document"]
+    corpus = {document: held.texts[document] for document in same}
     if not corpus:
-        what = f"none of its {len(found)} text files is one of the coded documents"
+        files = int(held.documents["file"].notna().sum()) + len(held.strangers)
+        what = f"none of its {files} text files is one of the coded documents"
         remedy = "the SHA-256 of each document stands in literature/documents.csv; offsets hold for no other text"
         raise InputError("The corpus holds no coded document.", [Problem(relative(folder), what, remedy)])
     return corpus
@@ -361,17 +354,4 @@ def _coding_problems(codings: pd.DataFrame, segments: pd.DataFrame, codebook: pd
         for line, segment in segments["segment"].items()
         if segment not in first_pass
     ]
-    return problems
-
-
-def _offset_problems(segments: pd.DataFrame, corpus: Mapping[str, str]) -> list[Problem]:
-    where = segments.attrs.get("source", "segments")
-    problems = []
-    for row in segments[segments["document"].isin(list(corpus))].itertuples():
-        text = corpus[row.document]
-        at, remedy = f"{where}:{row.Index}, columns 'start' and 'end'", "count the offsets again, in this very text"
-        if row.end > len(text):
-            problems.append(Problem(at, f"{row.end} lies beyond the text's {len(text)} characters", remedy))
-        elif (passage := text[row.start : row.end]) != passage.strip():
-            problems.append(Problem(at, f"'{row.segment}' begins or ends with white space", remedy))
     return problems

@@ -16,7 +16,7 @@ from analysis.literature.findings import TOPICS
 from analysis.literature.repeats import find_repeats, without_repeats
 from analysis.literature.saturation import Unseen
 from analysis.literature.theme_display import build_frequency_rows
-from analysis.literature.themes import count_coding
+from analysis.literature.themes import count_coding, pick_frequency
 from analysis.stats.intervals import compute_share
 
 LEVELS = (1, 2, 3)
@@ -70,20 +70,10 @@ def store_chart(results: Results, chart: pd.DataFrame, confidence: float, source
         source=source,
         meaning="Passages of the section on the interviews that bear one of its themes",
     )
-    for row in chart.itertuples():
-        bare = pd.isna(row.low)
-        estimate = Estimate(
-            float(row.share),
-            None if bare else float(row.low),
-            None if bare else float(row.high),
-            None if bare else confidence,
-            int(row.n),
-            str(row.method),
-            "share",
-            "analysis.literature.themes.compute_coding_chart",
-        )
-        meaning = f"Weight of the theme {row.name} among the interview themes, by passages"
-        results.number(f"coding.chart.{row.theme}", estimate, source=source, meaning=meaning)
+    for theme, name in zip(chart["theme"], chart["name"], strict=True):
+        meaning = f"Weight of the theme {name} among the interview themes, by passages"
+        estimate = pick_frequency(chart, theme, confidence=confidence)
+        results.number(f"coding.chart.{theme}", estimate, source=source, meaning=meaning)
 
 
 def build_chart_rows(by_passages: pd.DataFrame, by_characters: pd.DataFrame) -> pd.DataFrame:

@@ -127,15 +127,18 @@ def find_offset_faults(segments: pd.DataFrame, corpus: Mapping[str, str]) -> lis
     White space at an edge of a passage is a sign that the offsets were counted in another text.
     """
     where = segments.attrs.get("source", "segments")
-    remedy = "count the offsets again, in this very text, in characters"
     problems = []
     for row in segments[segments["document"].isin(list(corpus))].itertuples():
-        at, length = f"{where}:{row.Index}", len(corpus[row.document])
-        if row.start < 0 or row.end <= row.start or row.end > length:
-            what = f"'{row.segment}' is {row.start}–{row.end} of a text of {length} characters"
-            problems.append(Problem(f"{at}, columns 'start' and 'end'", what, remedy))
-        elif (passage := corpus[row.document][row.start : row.end]) != passage.strip():
-            problems.append(Problem(at, f"'{row.segment}' begins or ends with white space", remedy))
+        at, text = f"{where}:{row.Index}, columns 'start' and 'end'", corpus[row.document]
+        if row.start < 0 or row.end <= row.start:
+            what = f"'{row.segment}' is {row.start}–{row.end} of a text of {len(text)} characters"
+        elif row.end > len(text):
+            what = f"'{row.segment}' ends at {row.end}, beyond the text's {len(text)} characters"
+        elif (passage := text[row.start : row.end]) != passage.strip():
+            what = f"'{row.segment}' begins or ends with white space"
+        else:
+            continue
+        problems.append(Problem(at, what, "count the offsets again, in this very text, in characters"))
     return problems
 
 

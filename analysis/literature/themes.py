@@ -272,20 +272,24 @@ def compute_coding_chart(
 
 
 def pick_frequency(table: pd.DataFrame, code: str, group: str = "all", confidence: float = 0.95) -> Estimate:
-    """One row of a table of frequencies as an `Estimate`, to be stored as a number.
+    """One row of a table of frequencies, or of the coding chart, as an `Estimate`, to be stored as a number.
 
     Raises
     ------
     InputError
         No such row.
     """
+    if "theme" in table.columns:
+        table, name = table.rename(columns={"theme": "code"}).assign(group="all"), "coding_chart"
+    else:
+        name = f"{'segment' if 'voices' in table.columns else 'participant'}_frequencies"
     found = table[(table["code"] == code) & (table["group"] == group)]
     if len(found) != 1:
         raise InputError("There is no such frequency.", [Problem(f"{group}, {code}", f"{len(found)} rows", "one")])
     row = found.iloc[0]
     open_ended = pd.isna(row["low"])
     bounds = {} if open_ended else {"low": float(row["low"]), "high": float(row["high"]), "confidence": confidence}
-    function = f"{__name__}.compute_{'segment' if 'voices' in table.columns else 'participant'}_frequencies"
+    function = f"{__name__}.compute_{name}"
     return Estimate(
         float(row["share"]), n=int(row["n"]), method=str(row["method"]), unit="share", function=function, **bounds
     )

@@ -138,8 +138,9 @@ def test_offsets_outside_the_text_are_told_by_line(tmp_path):
         "segments.csv:4",
         "segments.csv:5",
     ]
-    assert f"of a text of {len(TEXT)} characters" in problems[0].what
+    assert f"beyond the text's {len(TEXT)} characters" in problems[0].what
     assert "white space" in problems[1].what
+    assert f"5–5 of a text of {len(TEXT)} characters" in problems[2].what
 
 
 def test_coverage_counts_characters_once():

@@ -6,14 +6,11 @@ from itertools import combinations
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.patches import FancyBboxPatch
 
 from analysis.base.tables import load_table
-from analysis.literature.protocol import build_search_flow
 from analysis.literature.records import KIND_NAMES
 from analysis.maturity.framework import PIPELINE_NAMES, check_framework
 from analysis.maturity.model import build_model, stage_headings
-from analysis.plots.flow import draw_flow
 from analysis.plots.matrix import draw_dot_matrix
 
 PAGE_HEIGHT_IN = 8.9
@@ -55,16 +52,3 @@ def test_matrices_are_legible_on_one_page(tables):
     assert min(text.get_fontsize() for text in texts) >= 7
     assert min(box.x0 for _, box in boxes) >= 0
     assert figure.get_size_inches()[1] <= PAGE_HEIGHT_IN
-
-
-def test_every_text_of_the_search_flow_lies_in_its_box():
-    figure = draw_flow(*build_search_flow(load_table("literature/search_protocol.csv")))
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    (axes,) = figure.axes
-    renderer = canvas.get_renderer()
-    boxes = [patch.get_window_extent(renderer) for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
-    texts = [text.get_window_extent(renderer) for text in axes.texts if text.get_text()]
-    assert len(boxes) == len(texts) == 12
-    for text, box in zip(texts, boxes, strict=True):
-        assert box.x0 < text.x0 and text.x1 < box.x1 and box.y0 < text.y0 and text.y1 < box.y1

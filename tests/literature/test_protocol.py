@@ -5,9 +5,10 @@ import pytest
 
 from analysis.base.errors import InputError
 from analysis.base.tables import load_table
+from analysis.literature.prisma import build_published_numbers
+from analysis.literature.prisma_figure import build_prisma_flow
 from analysis.literature.protocol import (
     build_protocol_table,
-    build_search_flow,
     check_protocol,
     compute_protocol_gaps,
     missing_counts,
@@ -71,11 +72,15 @@ def test_printed_protocol_has_no_empty_value_and_no_counts(protocol):
 
 
 def test_flow_shows_unknown_counts_as_unknown_and_known_ones_as_counts(protocol):
-    boxes, arrows = build_search_flow(protocol)
+    boxes, arrows, _ = build_prisma_flow(build_published_numbers(protocol))
     boxes = boxes.set_index("box")
+    arms = {"slr": "databases", "glr": "other"}
+    steps = {"found": "identified", "duplicates": "identified_lost", "excluded": "screened_lost"}
     counted = protocol[protocol["kind"] == "count"]
     for row in counted.itertuples():
-        assert boxes.at[row.item, "known"] == (row.status == "published")
-        assert boxes.at[row.item, "text"].endswith(f"n = {row.value}" if row.status == "published" else "not published")
-    assert boxes.at["reviewed", "text"].endswith("n = 21")
-    assert set(arrows["start"]) | set(arrows["end"]) == set(boxes.index)
+        arm, _, step = row.item.partition("_")
+        box = boxes.loc[f"{arms[arm]}_{steps.get(step, step)}"]
+        assert box["known"] == (row.status == "published")
+        assert box["text"].split("\n")[1] == (f"n = {row.value}" if row.status == "published" else "not published")
+    assert boxes.at["included", "text"].endswith("n = 21 reports")
+    assert set(arrows["start"]) | set(arrows["end"]) == set(boxes.index[boxes["role"] == "box"])
