@@ -16,6 +16,7 @@ from matplotlib.patheffects import Normal, withStroke
 
 from analysis.base.errors import InputError, Problem
 from analysis.plots import theme
+from analysis.plots.cells import find_missing_cells, find_stray_cells
 
 _SHADES = LinearSegmentedColormap.from_list("shares", [theme.PALETTE["white"], theme.PALETTE["primary"]])
 
@@ -87,23 +88,8 @@ def _hex(colour: object) -> str | tuple[float, float, float]:
 
 
 def _check_cells(cells: pd.DataFrame, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
-    problems = []
-    for name, known in (("row", rows), ("column", columns)):
-        problems += [
-            Problem("cells", f"unknown {name} '{value}'", f"one of: {', '.join(known)}")
-            for value in cells.loc[~cells[name].isin(list(known)), name].unique()
-        ]
-    problems += [
-        Problem("cells", f"'{cell.row}', '{cell.column}' comes twice", "one cell each")
-        for cell in cells[cells.duplicated(["row", "column"])].itertuples()
-    ]
-    given = set(zip(cells["row"], cells["column"], strict=True))
-    problems += [
-        Problem("cells", f"'{row}', '{column}' is not given", "give it, with a missing share if nothing is known")
-        for row in rows
-        for column in columns
-        if (row, column) not in given
-    ]
+    problems = find_stray_cells(cells, rows, columns)
+    problems += find_missing_cells(cells, rows, columns, "give it, with a missing share if nothing is known")
     outside = cells[cells["share"].notna() & ~cells["share"].between(0, 1)]
     problems += [
         Problem(f"{cell.row}, {cell.column}", f"a share of {cell.share:g}", "0 to 1") for cell in outside.itertuples()

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from analysis.base.errors import InputError, Problem
 from analysis.plots import theme
+from analysis.plots.cells import find_stray_cells
 from analysis.plots.labels import text_height, text_width
 
 PAGE_HEIGHT_IN = 8.9
@@ -101,14 +102,7 @@ def _check(
         for name, given in (("rows", rows), ("columns", columns), ("cells", cells.index))
         if len(given) == 0
     ]
-    for name, known in (("row", rows), ("column", columns)):
-        problems += [
-            Problem("cells", f"unknown {name} '{value}'", f"one of: {', '.join(known)}")
-            for value in dict.fromkeys(cells[name])
-            if value not in known
-        ]
-    twice = cells[cells.duplicated(["row", "column"])]
-    problems += [Problem("cells", f"'{c.row}', '{c.column}' comes twice", "one cell each") for c in twice.itertuples()]
+    problems += find_stray_cells(cells, rows, columns)
     wrong = cells[cells["value"] < 0]
     problems += [Problem(f"{c.row}, {c.column}", f"a value of {c.value:g}", "0 or more") for c in wrong.itertuples()]
     wide = [str(text) for text in cells["text"] if text_width(str(text)) > width - 2]

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 
 from analysis.base.errors import InputError, Problem
 from analysis.plots import theme
+from analysis.plots.cells import find_missing_cells, find_stray_cells
 from analysis.plots.labels import text_width
 
 _INK = theme.PALETTE["primary"]
@@ -134,8 +135,6 @@ def _check(
         problems.append(Problem("classes", f"{len(classes)} classes", f"at most {len(_MARKERS)} can be told apart"))
     for name, frame, column, known in (
         ("group", rows, "group", list(row_groups)),
-        ("row", cells, "row", list(rows["key"])),
-        ("column", cells, "column", list(columns)),
         ("class", cells, "status", list(classes)),
     ):
         problems += [
@@ -145,17 +144,8 @@ def _check(
     problems += [
         Problem("rows", f"'{key}' occurs twice", "one row each") for key in rows.loc[rows["key"].duplicated(), "key"]
     ]
-    problems += [
-        Problem("cells", f"'{cell.row}', '{cell.column}' comes twice", "one cell each")
-        for cell in cells[cells.duplicated(["row", "column"])].itertuples()
-    ]
-    given = set(zip(cells["row"], cells["column"], strict=True))
-    problems += [
-        Problem("cells", f"'{key}', '{column}' is not given", "give it, with the class for what is not said")
-        for key in rows["key"]
-        for column in columns
-        if (key, column) not in given
-    ]
+    problems += find_stray_cells(cells, rows["key"], columns)
+    problems += find_missing_cells(cells, rows["key"], columns, "give it, with the class for what is not said")
     problems += [
         Problem("columns", f"'{words}' does not fit a column of {width:.0f} points", "break the line, or shorten it")
         for words in columns.values()
