@@ -87,25 +87,17 @@ def imported_modules(sources: Iterable[str], root: Path = ROOT) -> set[Path]:
         for path in _module_files(queue.pop(), root):
             if path not in found:
                 found.add(path)
-                queue += _imports_of(path)
+                queue += _module_facts(path)[0]
     return found
 
 
 @cache
-def _imports_of(path: Path) -> tuple[str, ...]:
-    return tuple(_imported_names(_parse(path.read_text(encoding="utf-8"), relative(path))))
-
-
-@cache
-def _reads_of(path: Path) -> tuple[str, ...]:
-    """The constant `READS` of a module: files under ``data/`` that its functions load by themselves."""
-    for node in _parse(path.read_text(encoding="utf-8"), relative(path)).body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        if any(isinstance(target, ast.Name) and target.id == "READS" for target in targets):
-            return tuple(ast.literal_eval(node.value))
-    return ()
+def _module_facts(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a module imports, and what its constant ``READS`` names; parsed once for both, at every make."""
+    tree = _parse(path.read_text(encoding="utf-8"), relative(path))
+    constants = (node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name))
+    reads = next((ast.literal_eval(node.value) for node in constants if node.targets[0].id == "READS"), ())
+    return tuple(_imported_names(tree)), tuple(reads)
 
 
 def _imported_names(tree: ast.AST) -> Iterator[str]:
@@ -150,7 +142,7 @@ def declared_data(modules: Iterable[Path], data: Path = DATA) -> set[Path]:
     A module whose functions load tables without being handed them declares these there. `Results.save` refuses what
     was read and is neither named by the notebook nor declared.
     """
-    return {data / name for module in modules for name in _reads_of(module)}
+    return {data / name for module in modules for name in _module_facts(module)[1]}
 
 
 _reads: list[Path] = []

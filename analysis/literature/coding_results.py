@@ -156,14 +156,14 @@ def store_agreement(
     by_level : mapping
         `compute_agreement_by_level`.
     coding : Coding
+        Without its repeats.
     """
     prefix = "coding.agreement"
     differing = list_disagreements(shared, coding)
-    total = len(without_repeats(coding).segments)
     results.number(f"{prefix}.segments", len(shared.segments), source=source, meaning="Passages that both passes coded")
     results.number(
         f"{prefix}.sampled",
-        len(shared.segments) / total,
+        len(shared.segments) / len(coding.segments),
         source=source,
         meaning="Share of all passages that both passes coded",
         unit="share",
