@@ -16,7 +16,7 @@ import pandera.errors
 import pandera.pandas as pa
 
 from analysis.base.errors import InputError, Problem
-from analysis.base.paths import DATA, relative
+from analysis.base.paths import DATA, relative, write_atomic
 from analysis.base.provenance import note_read
 from analysis.base.schemas import TABLES, TableSpec
 
@@ -92,6 +92,11 @@ def _stamps(file: str, folder: Path) -> tuple[object, ...]:
     own = (file, status and (status.st_mtime_ns, status.st_size, status.st_ino))
     others = TABLES[file].references.values() if file in TABLES else ()
     return (own, *(_stamps(other, folder) for other, _ in others))
+
+
+def save_table(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table for people: CSV that spreadsheets open as Unicode, without the index; whole or not at all."""
+    return write_atomic(path, "\ufeff" + frame.to_csv(index=False, lineterminator="\n"))
 
 
 def cell_at(frame: pd.DataFrame, line: object, column: str) -> str:

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.base.errors import InputError, Problem
-from analysis.base.paths import relative, write_atomic
+from analysis.base.paths import relative
 from analysis.base.schemas import SCREENING_ASSIGNMENTS, SCREENING_LEDGER, TableSpec, column
-from analysis.base.tables import check_table, read_table
+from analysis.base.tables import check_table, read_table, save_table
 from analysis.literature.ledger import STAGES, Screening
 from analysis.literature.ledger_rules import READING
 
@@ -181,7 +181,7 @@ def write_sheet(sheet: pd.DataFrame, path: Path | str) -> Path:
         raise InputError(
             f"{relative(path)} exists.", [Problem("", "it may hold decisions", "take another name, or move it away")]
         )
-    return write_atomic(path, "\ufeff" + sheet.to_csv(index=False, lineterminator="\n"))
+    return save_table(sheet, path)
 
 
 def collect_sheets(*paths: Path | str) -> pd.DataFrame:

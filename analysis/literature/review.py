@@ -34,7 +34,7 @@ from analysis.base.schemas import (
     TableSpec,
     column,
 )
-from analysis.base.tables import read_table
+from analysis.base.tables import read_table, save_table
 from analysis.literature.assignment import collect_sheets
 from analysis.literature.bibliographic import Import
 from analysis.literature.dedupe import Deduplicated, dedupe_records, merge_pair, undo_merge
@@ -109,7 +109,7 @@ _REASONS = [
 def save_import(result: Import, path: Path) -> list[Path]:
     """Write an import: ``path`` for the records, the report and the counts of files beside it."""
     report, files = _beside(path)
-    return [_save(result.records, path), _save(result.report, report), _save(result.files, files)]
+    return [save_table(result.records, path), save_table(result.report, report), save_table(result.files, files)]
 
 
 def load_import(path: Path) -> Import:
@@ -202,7 +202,7 @@ def save_dedupe(result: Deduplicated, records: Path, works: Path, *, merge_prepr
     }
     tables = {works.name: result.records, "merges.csv": result.merges, "members.csv": result.members,
               "winners.csv": result.winners, "to_decide.csv": _readable(result)}  # fmt: skip
-    written = [_save(table, folder / name) for name, table in tables.items()]
+    written = [save_table(table, folder / name) for name, table in tables.items()]
     return [*written, write_atomic(folder / _SETTINGS, json.dumps(settings, indent=2) + "\n")]
 
 
@@ -264,7 +264,7 @@ def draft_settings(folder: Path, databases: list[str]) -> list[Path]:
         "reasons.csv": pd.DataFrame(_REASONS, columns=["reason", "stage", "kind", "statement"]),
         "stages.csv": pd.DataFrame(stages, columns=["arm", "stage"]),
     }
-    return [_save(table, folder / name) for name, table in drafts.items() if not (folder / name).exists()]
+    return [save_table(table, folder / name) for name, table in drafts.items() if not (folder / name).exists()]
 
 
 def load_works(folder: Path) -> pd.DataFrame:
@@ -285,7 +285,7 @@ def load_assignments(folder: Path) -> pd.DataFrame:
 
 def save_assignments(assignments: pd.DataFrame, folder: Path) -> Path:
     """Write the assignments of a review."""
-    return _save(assignments.sort_values(["stage", "record", "reviewer"]), folder / "assignments.csv")
+    return save_table(assignments.sort_values(["stage", "record", "reviewer"]), folder / "assignments.csv")
 
 
 def load_screening(folder: Path, *, complete: bool) -> Screening:
@@ -342,8 +342,3 @@ def load_decisions(folder: Path) -> pd.DataFrame:
     ledger = pd.concat(tables)
     ledger.attrs["source"] = relative(folder / "sheets")
     return ledger
-
-
-def _save(table: pd.DataFrame, path: Path) -> Path:
-    """As CSV that spreadsheets open as Unicode."""
-    return write_atomic(path, "\ufeff" + table.to_csv(index=False, lineterminator="\n"))

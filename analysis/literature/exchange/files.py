@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis.base.errors import InputError, Problem
 from analysis.base.paths import relative, write_atomic
+from analysis.base.tables import save_table
 from analysis.literature.exchange.model import Project, Tables
 from analysis.literature.exchange.tables import COLUMNS, project_tables
 
@@ -34,14 +35,14 @@ def save_tables(tables: Tables, folder: Path) -> list[Path]:
     named = {name: getattr(tables, name) for name in COLUMNS}
     paths = {folder / f"{name}.csv": frame for name, frame in named.items() if frame is not None}
     _refuse_existing(list(paths))
-    return [_save(frame, path) for path, frame in paths.items()]
+    return [save_table(frame, path) for path, frame in paths.items()]
 
 
 def save_codebook(codebook: pd.DataFrame, folder: Path) -> list[Path]:
     """Write the table of a codebook; raises `InputError` where there is one already."""
     path = folder / "codebook.csv"
     _refuse_existing([path])
-    return [_save(codebook, path)]
+    return [save_table(codebook, path)]
 
 
 def save_texts(project: Project, tables: Tables, folder: Path) -> list[Path]:
@@ -147,7 +148,3 @@ def _refuse_existing(paths: list[Path]) -> None:
                 if path.exists()]  # fmt: skip
     if problems:
         raise InputError("Nothing was written: the files may hold work.", problems)
-
-
-def _save(frame: pd.DataFrame, path: Path) -> Path:
-    return write_atomic(path, "\ufeff" + frame.to_csv(index=False, lineterminator="\n"))
