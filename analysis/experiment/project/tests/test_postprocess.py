@@ -25,6 +25,12 @@ def test_box_class_and_confidence_are_decoded():
     assert found.confidences == pytest.approx([0.7])
 
 
+def test_a_confidence_is_never_above_one():
+    found = decode(output_of([30, 40, 20, 10, np.nextafter(np.float32(1), np.float32(2)), 0.0]), 0.25)
+    assert found.confidences.tolist() == [1.0]
+    assert found.confidences.dtype == np.float32
+
+
 def test_weak_candidates_are_dropped():
     found = decode(output_of([30, 40, 20, 10, 0.1, 0.2], [30, 40, 20, 10, 0.5, 0.1]), 0.25)
     assert found.confidences == pytest.approx([0.5])
