@@ -224,9 +224,9 @@ lab: $(READY) ## Open JupyterLab at the guided tour, with the project's kernel
 	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Two processes, and each file in one of them: many tests wait (for a server, a kernel, a killed child) more than
-# they compute.
+# they compute. In the order of tests/conftest.py, not with the files of most tests first.
 test: $(READY) ## Run all tests
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure the workbench beside named alternatives: rendering, notebooks, training, serving, images
 	@$(PY) -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds

@@ -131,7 +131,8 @@ def compute_degradations(events: MlEvents) -> pl.DataFrame:
     DataFrame
         ``service``, ``degradation``, ``start``, ``end`` (null while open), ``hours`` (up to the end of the log where
         ``censored``), ``censored``, ``noticed``, ``detect_hours`` (up to the first alarm; where nobody noticed, up to
-        the end of the degradation or of the log). An incident that was open at the start counts as noticed then.
+        the end of the degradation or of the log). An incident that was open at the start counts as noticed then; an
+        open ticket does not, since no log says which tickets are about production.
     """
     started = (
         events.of_type("degradation.started")

@@ -326,14 +326,18 @@ def test_an_unknown_grouping_is_refused():
         compute_ml_kpis(log_of(STEPS), by=("day",))
 
 
+SEEDS = 3
+"""So many that every arm fails somewhere; on a single one, an arm may never be degraded."""
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Path:
-    """Three arm-runs of the recorded run, as a run of their own."""
+    """The arm-runs of a few seeds of the recorded run, as a run of their own."""
     source = sorted(RECORDED.glob("*/run.json"))[-1].parent
     folder = tmp_path_factory.mktemp("run")
     about = json.loads((source / "run.json").read_text(encoding="utf-8"))
-    about["arm_runs"] = [item for item in about["arm_runs"] if item["seed"] == about["settings"]["seeds"][0]]
-    about["settings"]["seeds"] = about["settings"]["seeds"][:1]
+    about["settings"]["seeds"] = about["settings"]["seeds"][:SEEDS]
+    about["arm_runs"] = [item for item in about["arm_runs"] if item["seed"] in about["settings"]["seeds"]]
     for item in about["arm_runs"]:
         shutil.copytree(source / f"{item['arm']}-{item['seed']}", folder / f"{item['arm']}-{item['seed']}")
     (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
@@ -344,7 +348,9 @@ def test_the_recorded_experiment_says_the_same(recorded):
     run = load_run(recorded)
     outcomes = compute_outcomes(run).set_index(["arm", "seed"])
     truth = compute_true_degradations(run)
-    assert len(outcomes) == 3
+    assert len(outcomes) == 3 * SEEDS
+    assert set(truth["arm"]) == {arm for arm, _ in outcomes.index}
+    compared = 0
     for (arm, seed), expected in outcomes.iterrows():
         log = read_cdevents(recorded / f"{arm}-{seed}")
         log = replace(log, end=log.begin + timedelta(hours=run.horizon_h))
@@ -352,8 +358,13 @@ def test_the_recorded_experiment_says_the_same(recorded):
         assert table.loc["time_degraded_share", "value"] == pytest.approx(expected["degraded_share"], abs=1e-6)
         mine = compute_degradations(collect_ml_events(log))
         own = truth[(truth["arm"] == arm) & (truth["seed"] == seed)]
-        assert len(own) > 0
         assert mine["hours"].to_list() == pytest.approx(own["hours"].tolist(), abs=1e-5)
         assert mine["censored"].to_list() == own["censored"].tolist()
         noticed = own["detect_hours"].fillna(own["hours"])
-        assert mine["detect_hours"].to_list() == pytest.approx(noticed.tolist(), abs=1e-5)
+        # The experiment knows that an open ticket of its drift monitor is about the line; other logs do not say.
+        same = [by != "drift monitor" or hours > 0 for by, hours in zip(own["detected_by"], noticed, strict=True)]
+        compared += sum(same)
+        found = mine["detect_hours"].to_numpy()
+        assert found[same] == pytest.approx(noticed.to_numpy()[same], abs=1e-5)
+        assert (found >= noticed.to_numpy() - 1e-5).all()
+    assert compared > len(truth) / 2
