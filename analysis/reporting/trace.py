@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from analysis.base.errors import Problem, ReportError
 from analysis.base.paths import BUILD, NOTEBOOKS, ROOT, relative
@@ -72,17 +73,22 @@ def _pages(document: Document, entry: Entry, store: Store) -> Iterator[str]:
     from pypdf import PdfReader
 
     reader = PdfReader(pdf)
-    pages = [_letters(page.extract_text()) for page in reader.pages]
     variables = store.variables()
+
+    @cache
+    def letters_of(page: int) -> str:
+        return _letters(reader.pages[page].extract_text())  # a tenth of a second: only the pages that are asked for
+
+    # Captions stand in the lists of figures and tables first, in their own place last.
+    backwards = range(len(reader.pages) - 1, -1, -1)
     for code in places(document, entry.key, store):
         if code.name == "embed":
             caption = load_captions(NOTEBOOKS / f"{entry.notebook}.ipynb").get(entry.key, "")
             patterns = [r"(?:figure|table)\d+" + re.escape(_letters(caption))]
         else:
             patterns = [re.escape(passage) for passage in _passages(document, code, variables)]
-        # Captions stand in the lists of figures and tables first, in their own place last.
-        hits = [[i for i, page in enumerate(pages) if re.search(pattern, page)] for pattern in patterns]
-        found = next((hit[-1] for hit in hits if hit), None)
+        hits = (page for pattern in patterns for page in backwards if re.search(pattern, letters_of(page)))
+        found = next(hits, None)
         if found is None:
             yield f"not found in {relative(pdf)} (is it older than the chapter?)"
         else:

@@ -168,13 +168,12 @@ def test_every_engine_at_hand_sets_the_same_words(tree, pages):
         end = next(i for i, page in enumerate(texts) if "as the results store holds it" in page)
         return texts[start:end]
 
-    for engine in ["offline", *(["quarto"] if find_quarto() else [])]:
+    for engine in [*(["quarto"] if find_quarto() else []), "offline"]:
         analysis(tree, "render", "--engine", engine)
         again = [page.extract_text() for page in PdfReader(tree / "report/build/thesis.pdf").pages]
         assert len(again) == len(pages)
         for ours, theirs in zip(chapters(pages), chapters(again), strict=True):
             assert words(ours) == words(theirs), engine
-    analysis(tree, "render", "--engine", "offline")
 
 
 def test_a_number_is_traced_to_its_data_rows(tree):
@@ -202,7 +201,6 @@ def test_a_misspelt_key_fails_the_build_and_leaves_the_pdf(tree):
         chapter.write_text(good, encoding="utf-8")
     assert f"report/chapters/07-survey.qmd:{line}: no result has the key 'survey.nn'" in said
     assert rendered(tree) == pdf
-    analysis(tree, "render", "--engine", "offline")
 
 
 def test_a_deleted_key_fails_once_and_the_next_build_mends_it(tree):
@@ -240,12 +238,13 @@ def test_an_impossible_count_is_refused_by_the_notebook(tree):
         path.write_text(good, encoding="utf-8")
     assert re.search(r"data/survey/published_counts\.csv:\d+, column 'count': expected at least 0, got '-47'", said)
     analysis(tree, "run", "02_survey")
-    analysis(tree, "render", "--engine", "offline")
 
 
 def test_the_same_inputs_give_the_same_numbers(tree):
+    """Of the notebooks with resampling, and of the one whose live numbers the reference lets differ a little."""
     before = (tree / "report/build/numbers.csv").read_bytes()
-    run_all(tree)
+    for notebook in ("02_survey", "03_experiment"):
+        analysis(tree, "run", notebook)
     analysis(tree, "check")
     assert (tree / "report/build/numbers.csv").read_bytes() == before
     assert "identical" in analysis(tree, "verify")

@@ -17,7 +17,7 @@ from fractions import Fraction
 from math import isqrt
 
 from analysis.base.errors import Problem
-from analysis.stats.rounding import TIE_RULES, printed_digits, printed_span
+from analysis.stats.rounding import TIE_RULES, printed_digits, printed_span, round_exactly
 from analysis.survey.audit.grim import possible_totals
 from analysis.survey.audit.printed import (
     Correction,
@@ -83,8 +83,8 @@ def debit_test(mean: str, sd: str, n: int, *, rules: Sequence[str] = TIE_RULES) 
         problems.append(Problem("n", f"got {n}", "two or more: one answer has no standard deviation"))
     refuse("Binary figures cannot be tested.", problems)
     counts = _counts(mean, sd, n, rules)
-    allowed = {k for rule in rules for k in possible_totals(mean, n, rule=rule) if 0 <= k <= n}
-    expected = tuple(sorted({_printed_sd(k, n, printed_digits(sd)) for k in allowed}))
+    allowed = [(k, rule) for rule in rules for k in possible_totals(mean, n, rule=rule) if 0 <= k <= n]
+    expected = tuple(sorted({_printed_sd(k, n, printed_digits(sd), rule) for k, rule in allowed}))
     corrections: tuple[Correction, ...] = ()
     if not counts:
         corrections = order_corrections(_corrections(mean, sd, n, rules))
@@ -109,11 +109,13 @@ def _variance(k: int, n: int) -> Fraction:
     return Fraction(k * (n - k), n * (n - 1))
 
 
-def _printed_sd(k: int, n: int, digits: int) -> str:
-    """The standard deviation rounded half up: the largest whole number of units that is at most s plus half a unit."""
-    variance = _variance(k, n) * 10 ** (2 * digits)
-    root = isqrt(variance.numerator * 4 // variance.denominator)  # twice s, cut off
-    return f"{(root + 1) // 2 / 10**digits:.{digits}f}"
+def _printed_sd(k: int, n: int, digits: int, rule: str) -> str:
+    """The standard deviation rounded by ``rule``, without floating point."""
+    square = _variance(k, n) * 4 * 10 ** (2 * digits)  # of twice s in units of the last digit
+    root = isqrt(square.numerator // square.denominator)
+    if root**2 == square:  # s is a whole number of half units: it may be a tie
+        return str(round_exactly(Fraction(root, 2 * 10**digits), digits, rule=rule))
+    return str(round_exactly(Fraction((root + 1) // 2, 10**digits), digits, rule=rule))
 
 
 def _corrections(mean: str, sd: str, n: int, rules: Sequence[str]) -> list[Correction]:

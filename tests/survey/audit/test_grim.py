@@ -166,6 +166,13 @@ def test_true_binary_figures_are_never_refused(answers, digits):
     assert sd in result.expected
 
 
+def test_a_standard_deviation_between_two_figures_is_expected_as_either():
+    """One yes of 16: s is 0.25, which half up prints as 0.3 and half even as 0.2."""
+    assert debit_test("0.06", "0.2", 16).expected == ("0.2", "0.3")
+    assert debit_test("0.06", "0.2", 16, rules=["half_up"]).expected == ("0.3",)
+    assert debit_test("0.06", "0.2", 16, rules=["half_even"]).expected == ("0.2",)
+
+
 def test_debit_says_what_the_mean_would_give():
     result = debit_test("0.19", "0.35", 1683)
     assert result.expected == ("0.39", "0.40")
