@@ -433,6 +433,9 @@ def test_slower_people_change_nothing_that_machines_do():
     assert quick.of("service.upgraded")[0].time_h < slow.of("service.upgraded")[0].time_h
 
 
+STAGES = [name for name in Stages.__dict__ if not name.startswith("_")]
+
+
 class TimedStages(WatchedStages):
     """Does the same on a machine that is ``slower`` times as slow, and remembers what was looked at."""
 
@@ -454,9 +457,6 @@ class TimedStages(WatchedStages):
 
 class SlowStages(TimedStages):
     slower = 4
-
-
-STAGES = [name for name in Stages.__dict__ if not name.startswith("_")]
 
 
 @pytest.mark.parametrize("seed", range(4))

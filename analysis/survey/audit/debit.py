@@ -113,9 +113,9 @@ def _printed_sd(k: int, n: int, digits: int, rule: str) -> str:
     """The standard deviation rounded by ``rule``, without floating point."""
     square = _variance(k, n) * 4 * 10 ** (2 * digits)  # of twice s in units of the last digit
     root = isqrt(square.numerator // square.denominator)
-    if root**2 == square:  # s is a whole number of half units: it may be a tie
-        return str(round_exactly(Fraction(root, 2 * 10**digits), digits, rule=rule))
-    return str(round_exactly(Fraction((root + 1) // 2, 10**digits), digits, rule=rule))
+    # Rounding is decided at whole numbers of half units: between two of them, any point rounds as the root does.
+    twice = root if root**2 == square else root + Fraction(1, 2)
+    return str(round_exactly(Fraction(twice, 2 * 10**digits), digits, rule=rule))
 
 
 def _corrections(mean: str, sd: str, n: int, rules: Sequence[str]) -> list[Correction]:
